@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files: whole reads, durable writes, hashes. These calls block; on a path that
+// can hang they belong in a worker (base/launcher.h).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace ffdc {
+
+// The whole file, at most max_bytes of it. Works for /proc and /sys (size 0).
+Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_bytes = 16u << 20);
+// As ReadFile, trailing white space cut off; empty on any error. For optional sysfs attributes.
+std::string ReadLine(const std::filesystem::path& path);
+
+// All of data; retries short writes and EINTR. `name` is for the error's text.
+Result<> WriteAll(int fd, std::string_view data, std::string_view name);
+// Whole file by temporary file, fsync, rename, fsync of the folder: after a
+// crash the path holds the old or the new content, never half.
+Result<> WriteFileDurable(const std::filesystem::path& path, std::string_view data);
+// Writes without fsync (tmpfs staging).
+Result<> WriteFile(const std::filesystem::path& path, std::string_view data);
+Result<> FsyncPath(const std::filesystem::path& path);  // file or directory
+// mkdir -p; each folder made is fsynced into its parent.
+Result<> MakeDirs(const std::filesystem::path& path, mode_t mode = 0750);
+// rename(2) then fsync of both folders.
+Result<> RenameDurable(const std::filesystem::path& from, const std::filesystem::path& to);
+// rm -r; a missing path is no error.
+Result<> RemoveAll(const std::filesystem::path& path);
+
+// Lower-case hex SHA-256 of a file; size_bytes gets its length.
+Result<std::string> Sha256File(const std::filesystem::path& path, uint64_t* size_bytes = nullptr);
+
+// Incremental SHA-256 (OpenSSL EVP).
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void Update(const void* data, size_t size);
+  std::string HexDigest();  // ends the computation
+
+ private:
+  void* context_;
+};
+
+}  // namespace ffdc

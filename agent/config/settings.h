@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration: TOML text -> validated, typed settings. Every key has a
+// default; an empty file is a valid configuration. `ffdcd --check-config` runs
+// the same path.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace ffdc {
+
+struct Settings {
+  struct {
+    std::string name;                 // default: the host's name
+    std::string cluster = "default";
+  } node;
+  struct {
+    std::string url = "dir:/var/lib/ffdc/store";
+    std::chrono::nanoseconds max_age{};   // "0s": no limit
+    uint64_t max_bytes = 0;               // "0B": no limit
+    uint64_t max_incidents = 1000;
+  } store;
+  struct {
+    std::string path = "/var/lib/ffdc/spool";
+    uint64_t max_bytes = 2ull << 30;
+  } spool;
+  struct {
+    std::string socket = "/run/ffdc/ffdcd.sock";
+  } control;
+  struct {
+    std::vector<std::string> include;
+    std::vector<std::string> exclude;
+  } devices;
+  struct {
+    std::chrono::nanoseconds quiet_after{60'000'000'000};
+  } incident;
+  struct {
+    uint64_t io_max_bytes = 8u << 20;       // per-I/O flight recorder
+    uint64_t history_max_bytes = 8u << 20;  // 1 Hz history
+  } recorder;
+  struct {
+    std::string runtime_dir = "/run/ffdc";  // tmpfs: captures in the making
+    uint64_t collector_max_bytes = 64u << 20;
+    uint32_t max_parallel = 4;
+  } capture;
+  struct {
+    std::string level = "info";
+  } log;
+};
+
+struct SettingText {
+  std::string key;            // "incident.quiet_after"
+  std::string value;          // as TOML: "\"60s\""
+  std::string default_value;
+  bool is_default = true;
+};
+
+// origin: the file's name, for messages "FILE:LINE: unknown key 'devices.inclde'; did you mean 'include'?".
+// All errors found are in the message, one a line.
+Result<Settings> ParseSettings(std::string_view toml_text, std::string_view origin);
+Result<Settings> LoadSettings(const std::filesystem::path& path);
+Settings DefaultSettings();
+// Every key, its value and default, in the order of the struct.
+std::vector<SettingText> DescribeSettings(const Settings& settings);
+
+// "60s", "500ms", "1h30m", "2GiB", "8MB", "512KiB": a number without a unit is an error.
+Result<std::chrono::nanoseconds> ParseDuration(std::string_view text);
+Result<uint64_t> ParseSize(std::string_view text);
+std::string FormatDuration(std::chrono::nanoseconds value);
+std::string FormatSize(uint64_t bytes);
+
+}  // namespace ffdc

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the management service asks of the agent; daemon.cc answers. Called on
+// gRPC threads, several at a time; every call returns within its own deadline.
+// Error::code becomes the gRPC status: ENOENT NOT_FOUND, EINVAL
+// INVALID_ARGUMENT, ETIMEDOUT DEADLINE_EXCEEDED, EBUSY FAILED_PRECONDITION, else INTERNAL.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "ffdc/v1/control.pb.h"
+
+namespace ffdc {
+
+class ControlBackend {
+ public:
+  virtual ~ControlBackend() = default;
+
+  virtual Result<v1::Status> GetStatus() = 0;
+  virtual Result<v1::ProbeList> ListProbes() = 0;
+  virtual Result<v1::EventList> ListEvents(uint32_t limit) = 0;
+  virtual Result<v1::IncidentList> ListIncidents(uint32_t limit, const std::string& state) = 0;
+  virtual Result<v1::IncidentDetail> GetIncident(const std::string& id) = 0;
+  virtual Result<v1::VerifyReport> VerifyIncident(const std::string& id) = 0;
+  virtual Result<v1::Incident> PinIncident(const std::string& id, bool pinned) = 0;
+  virtual Result<v1::DeleteReport> DeleteIncident(const std::string& id) = 0;
+  virtual Result<v1::Incident> Dump(const std::string& reason) = 0;
+  virtual Result<v1::Config> GetConfig() = 0;
+
+  // sink is called on the agent's loop thread for every new or changed event until the handle dies.
+  virtual Result<std::shared_ptr<void>> WatchEvents(std::function<void(const v1::Event&)> sink) = 0;
+  struct Pull {
+    Fd pipe;                  // read end; the archive, then end of file
+    uint64_t total_bytes = 0;
+    std::function<Result<>()> finish;  // after end of file: did the writer succeed?
+  };
+  virtual Result<Pull> PullIncident(const std::string& id) = 0;
+  // Watched until the handle dies.
+  virtual Result<std::shared_ptr<void>> WatchDevice(const std::string& name, v1::WatchDeviceReply* reply) = 0;
+};
+
+}  // namespace ffdc

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which block devices there are, what they are called everywhere, and which of
+// them the configuration wants watched. Reads sysfs, hears uevents (libudev).
+// All calls from the agent's loop thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ffdc/v1/incident.pb.h"
+
+namespace ffdc {
+
+struct BlockDevice {
+  uint32_t dev = 0;          // whole disk, major << 20 | minor
+  std::string name;          // "sda"
+  std::string type;          // "scsi" "nvme" "virtio" "dm" "md" "loop" "ram" "zram" "nbd" "rbd" "cdrom" "floppy" "other"
+  v1::Subject subject;       // identity, see docs/events.md
+  bool bio_based = false;    // has no request queue of its own (dm, md, NVMe multipath head, zram)
+  bool iostats = true;       // false: the kernel does not time its requests
+  bool watched = false;
+  std::string reason;        // why it is not watched
+};
+
+// include/exclude: names ("sda"), globs ("nvme*"), types ("type:loop" or just "loop"), or
+// identities ("wwid:..."; matched with and without their prefix). A device is watched unless
+// exclude matches it, or include is not empty and does not match it. With an empty include, and
+// unless include matches them, ram, zram and loop devices are left out.
+struct DeviceFilter {
+  std::vector<std::string> include;
+  std::vector<std::string> exclude;
+};
+// Decides device.watched and device.reason. Pure.
+void ApplyFilter(const DeviceFilter& filter, BlockDevice& device);
+
+class DeviceInventory {
+ public:
+  struct Change {
+    const BlockDevice* device = nullptr;
+    bool removed = false;
+  };
+  using ChangeSink = std::function<void(const Change&)>;
+
+  // sysfs: "/sys", another root in tests (then no uevents).
+  static Result<std::unique_ptr<DeviceInventory>> Open(const std::filesystem::path& sysfs, DeviceFilter filter,
+                                                       ChangeSink sink);
+  virtual ~DeviceInventory() = default;
+
+  [[nodiscard]] virtual int poll_fd() const = 0;  // uevents; -1: none
+  virtual void Consume() = 0;
+  virtual void Rescan() = 0;
+  // nullptr: gone or never seen. Reads sysfs again where the device is unknown.
+  virtual const BlockDevice* Find(uint32_t dev) = 0;
+  virtual const BlockDevice* FindByName(const std::string& name) = 0;
+  [[nodiscard]] virtual std::vector<const BlockDevice*> All() const = 0;
+  // Watches `name` whatever the filter says (until told otherwise).
+  virtual Result<const BlockDevice*> SetOverride(const std::string& name, bool watch) = 0;
+};
+
+}  // namespace ffdc

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moves sealed captures from the spool to the store, in workers, with backoff;
+// keeps both within their limits. Loop thread only; never blocks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/launcher.h"
+#include "base/result.h"
+#include "ffdc/v1/capture.pb.h"
+#include "ffdc/v1/control.pb.h"
+
+namespace ffdc {
+
+struct ShipperOptions {
+  std::string spool_dir;
+  uint64_t spool_max_bytes = 2ull << 30;
+  std::string store_url;  // "dir:/path"
+  std::string cluster;
+  std::string node;
+  uint64_t max_age_s = 0;  // retention in the store, 0: no limit
+  uint64_t max_bytes = 0;
+  uint64_t max_incidents = 0;
+  std::chrono::milliseconds deadline{60000};  // of one store operation
+};
+
+struct ShipperCallbacks {
+  // The newest incident.json, fetched when a capture leaves. Empty id: unknown (it is read from the spool).
+  std::function<v1::Incident(const std::string& incident_id)> incident;
+  // Incidents that retention must not touch (pinned or open).
+  std::function<std::vector<std::string>()> keep_ids;
+  // A capture is in the store, verified; it has left the spool.
+  std::function<void(const v1::Manifest&, const std::string& where)> stored;
+  // A capture gave way (spool quota, or retention in the store): state, why.
+  std::function<void(const std::string& incident_id, const std::string& reason)> dropped;
+  // Found in the spool at the start (sealed in a former life).
+  std::function<void(const v1::Manifest&)> found;
+};
+
+class Shipper {
+ public:
+  static std::unique_ptr<Shipper> Create(ShipperOptions options, Launcher& launcher, ShipperCallbacks callbacks);
+  virtual ~Shipper() = default;
+
+  // Finishes or discards what a former life left half done, queues what lies sealed in the spool.
+  virtual void Recover() = 0;
+  virtual void Enqueue(const v1::Manifest& manifest) = 0;  // sealed just now
+  // incident.json changed for a capture already stored (closed, pinned, ...): rewritten soon.
+  virtual void IncidentChanged(const v1::Incident& incident) = 0;
+  virtual void Tick() = 0;  // once a second: retries, retention
+  [[nodiscard]] virtual v1::StoreStatus store_status() const = 0;
+  [[nodiscard]] virtual v1::SpoolStatus spool_status() const = 0;
+
+  // On demand; done runs on the loop thread.
+  virtual void Manifests(const std::string& incident_id, std::function<void(Result<std::vector<v1::Manifest>>)> done) = 0;
+  virtual void Verify(const std::string& incident_id, std::function<void(Result<v1::VerifyReport>)> done) = 0;
+  virtual void Remove(const std::string& incident_id, std::function<void(Result<uint64_t>)> done) = 0;
+  // Writes the incident as one tar archive into out_fd (a pipe's write end); total: announced size.
+  virtual void Pull(const std::string& incident_id, Fd out_fd,
+                    std::function<void(Result<>)> done) = 0;
+};
+
+// The worker tasks of this stage ("store.*"), for Launcher::Start.
+WorkerTasks StoreTasks();
+// Is the url well-formed and of a driver that exists? (for the configuration's check)
+Result<> CheckStoreUrl(const std::string& url);
+
+}  // namespace ffdc

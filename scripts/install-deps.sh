@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what FFDC needs: `install-deps.sh build` (default), or `install-deps.sh test`
+# for the tests, linters and benchmarks too. Knows apt and dnf; needs root only if
+# something is missing.
+set -eu
+
+want=${1:-build}
+case $want in
+build | test) ;;
+*)
+	echo "install-deps.sh: unknown set '$want': use 'build' or 'test'" >&2
+	exit 2
+	;;
+esac
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		echo "install-deps.sh: packages are missing and this is not root: run as root: $*" >&2
+		exit 1
+	fi
+}
+
+apt_build='g++ cmake ninja-build pkg-config ccache clang llvm bpftool libbpf-dev
+	libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
+	libtomlplusplus-dev libcli11-dev libspdlog-dev libexpected-dev rapidjson-dev
+	libarchive-dev libzstd-dev libsqlite3-dev libsystemd-dev libudev-dev libssl-dev
+	util-linux mount ca-certificates'
+apt_test='libgtest-dev libgmock-dev clang-format clang-tidy libclang-rt-dev shellcheck fio
+	libbpf-tools jq sqlite3 zstd procps python3 gdb'
+
+dnf_build='gcc-c++ cmake ninja-build pkgconf-pkg-config ccache clang llvm bpftool libbpf-devel
+	grpc-devel grpc-plugins protobuf-devel protobuf-compiler
+	tomlplusplus-devel cli11-devel spdlog-devel expected-devel rapidjson-devel
+	libarchive-devel libzstd-devel sqlite-devel systemd-devel openssl-devel util-linux'
+dnf_test='gtest-devel gmock-devel clang-tools-extra compiler-rt ShellCheck fio
+	libbpf-tools jq sqlite zstd procps-ng python3 gdb'
+
+if command -v apt-get >/dev/null; then
+	packages=$apt_build
+	[ "$want" = test ] && packages="$packages $apt_test"
+	missing=
+	for package in $packages; do
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' ||
+			missing="$missing $package"
+	done
+	[ -z "$missing" ] && exit 0
+	echo "install-deps.sh: installing$missing"
+	as_root apt-get -qq update
+	# shellcheck disable=SC2086 # a list of words
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing >/dev/null
+elif command -v dnf >/dev/null; then
+	packages=$dnf_build
+	[ "$want" = test ] && packages="$packages $dnf_test"
+	# shellcheck disable=SC2086 # a list of words
+	rpm -q $packages >/dev/null 2>&1 || as_root dnf -q -y install $packages
+else
+	echo "install-deps.sh: neither apt-get nor dnf found: install these (Debian names) by hand: $apt_build" >&2
+	exit 1
+fi
