@@ -41,17 +41,16 @@ Unexpected FailErrno(std::string_view what);
 }  // namespace ffdc
 
 // Returns the error of `expr` (a Result) from the calling function.
-#define FFDC_TRY(expr)                                      \
-  do {                                                      \
-    if (auto ffdc_result_ = (expr); !ffdc_result_)          \
-      return ffdc::Unexpected(std::move(ffdc_result_).error()); \
+#define FFDC_TRY(expr)                                                                                       \
+  do {                                                                                                       \
+    if (auto ffdc_result_ = (expr); !ffdc_result_) return ffdc::Unexpected(std::move(ffdc_result_).error()); \
   } while (0)
 
 #define FFDC_CONCAT_INNER(a, b) a##b
 #define FFDC_CONCAT(a, b) FFDC_CONCAT_INNER(a, b)
 // FFDC_ASSIGN(auto value, F()): declares `value` from F()'s value, or returns F()'s error.
 #define FFDC_ASSIGN(decl, expr) FFDC_ASSIGN_INNER(FFDC_CONCAT(ffdc_result_, __LINE__), decl, expr)
-#define FFDC_ASSIGN_INNER(tmp, decl, expr)                             \
-  auto tmp = (expr);                                                   \
-  if (!tmp) return ffdc::Unexpected(std::move(tmp).error());           \
+#define FFDC_ASSIGN_INNER(tmp, decl, expr)                   \
+  auto tmp = (expr);                                         \
+  if (!tmp) return ffdc::Unexpected(std::move(tmp).error()); \
   decl = std::move(*tmp)

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/clock.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace ffdc {
+namespace {
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+
+uint64_t Read(clockid_t id) {
+  timespec ts{};
+  clock_gettime(id, &ts);
+  return static_cast<uint64_t>(ts.tv_sec) * kNsPerSecond + static_cast<uint64_t>(ts.tv_nsec);
+}
+
+class KernelClock final : public Clock {
+ public:
+  uint64_t MonotonicNs() const override { return Read(CLOCK_MONOTONIC); }
+  int64_t RealtimeNs() const override { return static_cast<int64_t>(Read(CLOCK_REALTIME)); }
+  uint64_t BoottimeNs() const override { return Read(CLOCK_BOOTTIME); }
+};
+
+std::string FormatUtc(int64_t wall_ns, const char* format) {
+  // Floor division: times before 1970 keep a positive fraction.
+  int64_t seconds = wall_ns / kNsPerSecond;
+  if (wall_ns % kNsPerSecond < 0) --seconds;
+  const time_t time = static_cast<time_t>(seconds);
+  tm parts{};
+  gmtime_r(&time, &parts);
+  std::array<char, 64> text{};
+  const size_t size = strftime(text.data(), text.size(), format, &parts);
+  return {text.data(), size};
+}
+
+}  // namespace
+
+const Clock& SystemClock() {
+  static const KernelClock clock;
+  return clock;
+}
+
+std::string FormatWallNs(int64_t wall_ns) {
+  int64_t fraction = wall_ns % kNsPerSecond;
+  if (fraction < 0) fraction += kNsPerSecond;
+  std::array<char, 16> text{};
+  snprintf(text.data(), text.size(), ".%09dZ", static_cast<int>(fraction));
+  return FormatUtc(wall_ns, "%Y-%m-%dT%H:%M:%S") + text.data();
+}
+
+std::string FormatDate(int64_t wall_ns) { return FormatUtc(wall_ns, "%Y-%m-%d"); }
+
+}  // namespace ffdc

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/crash_point.h"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+
+namespace ffdc {
+namespace {
+
+// In the order in which one incident passes them.
+constexpr std::array<std::string_view, 3> kPoints = {
+    "incident.opened",
+    "incident.captured",
+    "incident.closed",
+};
+
+}  // namespace
+
+std::span<const std::string_view> AllCrashPoints() { return kPoints; }
+
+void CrashPoint(std::string_view name) {
+#ifdef FFDC_CRASH_POINTS
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the agent never changes its environment
+  static const char* const wanted = std::getenv("FFDC_CRASH_AT");
+  if (wanted == nullptr || name != wanted) return;
+  if (std::find(kPoints.begin(), kPoints.end(), name) == kPoints.end()) std::abort();
+  kill(0, SIGKILL);
+#else
+  (void)name;
+#endif
+}
+
+}  // namespace ffdc

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/fs.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <vector>
+
+namespace ffdc {
+namespace fs = std::filesystem;
+
+namespace {
+
+Result<Fd> OpenFile(const fs::path& path, int flags, mode_t mode = 0) {
+  Fd fd(open(path.c_str(), flags | O_CLOEXEC, mode));
+  if (!fd.valid()) return FailErrno("cannot open " + path.string());
+  return fd;
+}
+
+EVP_MD_CTX* Digest(void* context) { return static_cast<EVP_MD_CTX*>(context); }
+
+}  // namespace
+
+Result<std::string> ReadFile(const fs::path& path, size_t max_bytes) {
+  FFDC_ASSIGN(const Fd fd, OpenFile(path, O_RDONLY));
+  std::string data;
+  std::array<char, 16384> chunk;
+  while (data.size() < max_bytes) {
+    const ssize_t got = read(fd.get(), chunk.data(), std::min(chunk.size(), max_bytes - data.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FailErrno("cannot read " + path.string());
+    if (got == 0) break;
+    data.append(chunk.data(), static_cast<size_t>(got));
+  }
+  return data;
+}
+
+std::string ReadLine(const fs::path& path) {
+  auto data = ReadFile(path, 65536);
+  if (!data) return {};
+  while (!data->empty() && static_cast<unsigned char>(data->back()) <= ' ') data->pop_back();
+  return *data;
+}
+
+Result<> WriteAll(int fd, std::string_view data, std::string_view name) {
+  while (!data.empty()) {
+    const ssize_t put = write(fd, data.data(), data.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return FailErrno("cannot write " + std::string(name));
+    data.remove_prefix(static_cast<size_t>(put));
+  }
+  return {};
+}
+
+Result<> WriteFile(const fs::path& path, std::string_view data) {
+  FFDC_ASSIGN(const Fd fd, OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0640));
+  return WriteAll(fd.get(), data, path.string());
+}
+
+Result<> FsyncPath(const fs::path& path) {
+  FFDC_ASSIGN(const Fd fd, OpenFile(path, O_RDONLY));
+  if (fsync(fd.get()) != 0) return FailErrno("cannot fsync " + path.string());
+  return {};
+}
+
+Result<> WriteFileDurable(const fs::path& path, std::string_view data) {
+  static std::atomic<unsigned> serial{0};
+  const fs::path temporary =
+      path.string() + ".tmp." + std::to_string(getpid()) + "." + std::to_string(serial++);
+  auto written = WriteFile(temporary, data);
+  if (written) written = FsyncPath(temporary);
+  if (written) written = RenameDurable(temporary, path);
+  if (!written) unlink(temporary.c_str());
+  return written;
+}
+
+Result<> MakeDirs(const fs::path& path, mode_t mode) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) == 0) {
+    if (S_ISDIR(info.st_mode)) return {};
+    return FailErrno("cannot make folder " + path.string(), ENOTDIR);
+  }
+  const fs::path parent = path.parent_path();
+  if (!parent.empty() && parent != path) FFDC_TRY(MakeDirs(parent, mode));
+  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+    return FailErrno("cannot make folder " + path.string());
+  return FsyncPath(parent.empty() ? fs::path(".") : parent);
+}
+
+Result<> RenameDurable(const fs::path& from, const fs::path& to) {
+  if (rename(from.c_str(), to.c_str()) != 0)
+    return FailErrno("cannot rename " + from.string() + " to " + to.string());
+  FFDC_TRY(FsyncPath(to.parent_path()));
+  if (from.parent_path() != to.parent_path()) FFDC_TRY(FsyncPath(from.parent_path()));
+  return {};
+}
+
+Result<> RemoveAll(const fs::path& path) {
+  std::error_code code;
+  fs::remove_all(path, code);
+  if (code) return FailErrno("cannot remove " + path.string(), code.value());
+  return {};
+}
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(Digest(context_), EVP_sha256(), nullptr); }
+
+Sha256::~Sha256() { EVP_MD_CTX_free(Digest(context_)); }
+
+void Sha256::Update(const void* data, size_t size) { EVP_DigestUpdate(Digest(context_), data, size); }
+
+std::string Sha256::HexDigest() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  unsigned size = 0;
+  EVP_DigestFinal_ex(Digest(context_), bytes.data(), &size);
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string text;
+  for (unsigned i = 0; i < size; ++i) {
+    text += kHex[bytes[i] >> 4];
+    text += kHex[bytes[i] & 15];
+  }
+  return text;
+}
+
+Result<std::string> Sha256File(const fs::path& path, uint64_t* size_bytes) {
+  FFDC_ASSIGN(const Fd fd, OpenFile(path, O_RDONLY));
+  Sha256 digest;
+  std::vector<char> chunk(256u << 10);
+  uint64_t total = 0;
+  for (;;) {
+    const ssize_t got = read(fd.get(), chunk.data(), chunk.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FailErrno("cannot read " + path.string());
+    if (got == 0) break;
+    digest.Update(chunk.data(), static_cast<size_t>(got));
+    total += static_cast<uint64_t>(got);
+  }
+  if (size_bytes != nullptr) *size_bytes = total;
+  return digest.HexDigest();
+}
+
+}  // namespace ffdc

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/launcher_process.h"
+
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <exception>
+#include <list>
+
+#include "base/clock.h"
+
+namespace ffdc::launcher {
+namespace {
+
+constexpr uint64_t kNsPerMs = 1'000'000;
+// How long a killed worker may take to die before it counts as hanging in the kernel.
+constexpr uint64_t kReapNs = 1000 * kNsPerMs;
+
+struct Worker {
+  uint64_t id = 0;
+  pid_t pid = 0;
+  std::string task;
+  uint64_t started_ns = 0;
+  uint64_t deadline_ns = 0;
+  bool killed = false;
+  bool abandoned = false;
+};
+
+uint64_t Now() { return SystemClock().MonotonicNs(); }
+
+void DieWithParent(pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);  // it died before the line above
+}
+
+WorkerReport RunTask(const WorkerTasks& tasks, const Request& request, std::span<const int> fds) {
+  WorkerReport report;
+  const auto task = tasks.find(request.task);
+  if (task == tasks.end()) {
+    report.error = "there is no worker task named " + request.task;
+    return report;
+  }
+  try {
+    auto reply = task->second(request.argument, fds);
+    if (!reply) {
+      report.error = reply.error().message;
+    } else if (reply->size() > kMaxReplyBytes) {
+      report.error = "worker task " + request.task + " gave too long an answer";
+    } else {
+      report.outcome = WorkerOutcome::kOk;
+      report.reply = std::move(*reply);
+    }
+  } catch (const std::exception& exception) {
+    report.outcome = WorkerOutcome::kCrashed;
+    report.error = "worker task " + request.task + ": " + exception.what();
+  }
+  report.error.resize(std::min(report.error.size(), size_t{4000}));
+  return report;
+}
+
+[[noreturn]] void RunWorker(int socket, const WorkerTasks& tasks, const Request& request,
+                            const std::vector<Fd>& fds, pid_t parent) {
+  DieWithParent(parent);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  prctl(PR_SET_NAME, ("ffdc:" + request.task).substr(0, 15).c_str());
+  const uint64_t started = Now();
+  std::vector<int> numbers;
+  for (const Fd& fd : fds) numbers.push_back(fd.get());
+  Report report{request.id, RunTask(tasks, request, numbers)};
+  report.report.elapsed_ns = Now() - started;
+  Send(socket, EncodeReport(report), {}, 0);
+  _exit(0);
+}
+
+class Process {
+ public:
+  Process(Fd socket, const WorkerTasks& tasks) : socket_(std::move(socket)), tasks_(tasks) {
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &children, nullptr);
+    children_ = Fd(signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+
+  [[noreturn]] void Run() {
+    for (;;) {
+      pollfd sources[] = {{socket_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}};
+      poll(sources, 2, NextTimeoutMs());
+      if (sources[1].revents != 0) Reap();
+      CheckDeadlines();
+      if (sources[0].revents != 0) Serve();
+    }
+  }
+
+ private:
+  void Serve() {
+    auto packet = Receive(socket_.get(), MSG_DONTWAIT);
+    if (!packet) return;
+    if (packet->data.empty()) {
+      for (const Worker& worker : workers_) kill(worker.pid, SIGKILL);
+      _exit(0);
+    }
+    auto request = DecodeRequest(packet->data);
+    if (!request) return;
+    Worker worker{request->id, 0, request->task, Now(), Now() + request->deadline_ms * kNsPerMs};
+    const pid_t self = getpid();
+    worker.pid = fork();
+    if (worker.pid == 0) RunWorker(socket_.get(), tasks_, *request, packet->fds, self);
+    if (worker.pid < 0) {
+      Tell(worker, WorkerOutcome::kError, "cannot fork a worker: " + std::string(strerrordesc_np(errno)));
+      return;
+    }
+    workers_.push_back(std::move(worker));
+  }
+
+  void Reap() {
+    signalfd_siginfo info;
+    while (read(children_.get(), &info, sizeof info) > 0) {
+    }
+    int status = 0;
+    for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG)) {
+      const auto worker =
+          std::find_if(workers_.begin(), workers_.end(), [&](const Worker& w) { return w.pid == pid; });
+      if (worker == workers_.end()) continue;
+      if (!worker->abandoned) TellEnd(*worker, status);
+      workers_.erase(worker);
+    }
+  }
+
+  // A worker that exited with 0 has reported for itself.
+  void TellEnd(const Worker& worker, int status) {
+    if (worker.killed) {
+      Tell(worker, WorkerOutcome::kTimedOut,
+           worker.task + ": killed at its deadline of " + DeadlineText(worker));
+    } else if (WIFSIGNALED(status)) {
+      const char* name = sigdescr_np(WTERMSIG(status));
+      Tell(worker, WorkerOutcome::kCrashed,
+           worker.task + ": ended by a signal: " + (name != nullptr ? name : "?"));
+    } else if (WEXITSTATUS(status) != 0) {
+      Tell(worker, WorkerOutcome::kCrashed,
+           worker.task + ": exited with " + std::to_string(WEXITSTATUS(status)));
+    }
+  }
+
+  void CheckDeadlines() {
+    const uint64_t now = Now();
+    for (Worker& worker : workers_) {
+      if (!worker.killed && now >= worker.deadline_ns) {
+        kill(worker.pid, SIGKILL);
+        worker.killed = true;
+      } else if (worker.killed && !worker.abandoned && now >= worker.deadline_ns + kReapNs) {
+        worker.abandoned = true;
+        Tell(worker, WorkerOutcome::kAbandoned,
+             worker.task + ": hangs in the kernel, not even killed at its deadline of " +
+                 DeadlineText(worker));
+      }
+    }
+  }
+
+  int NextTimeoutMs() const {
+    uint64_t next = UINT64_MAX;
+    for (const Worker& worker : workers_) {
+      if (!worker.abandoned) next = std::min(next, worker.deadline_ns + (worker.killed ? kReapNs : 0));
+    }
+    if (next == UINT64_MAX) return -1;
+    const uint64_t now = Now();
+    return next <= now ? 0 : static_cast<int>(std::min<uint64_t>((next - now) / kNsPerMs + 1, 60000));
+  }
+
+  static std::string DeadlineText(const Worker& worker) {
+    return std::to_string((worker.deadline_ns - worker.started_ns) / kNsPerMs) + " ms";
+  }
+
+  void Tell(const Worker& worker, WorkerOutcome outcome, std::string error) {
+    Send(socket_.get(), EncodeReport({worker.id, {outcome, {}, std::move(error), Now() - worker.started_ns}}),
+         {}, 0);
+  }
+
+  Fd socket_;
+  Fd children_;
+  const WorkerTasks& tasks_;
+  std::list<Worker> workers_;
+};
+
+}  // namespace
+
+void RunProcess(Fd socket, const WorkerTasks& tasks, pid_t agent) {
+  DieWithParent(agent);
+  prctl(PR_SET_NAME, "ffdcd-launcher");
+  // Ctrl-C and systemd's stop go to the agent, which still needs its workers to end in order.
+  signal(SIGINT, SIG_IGN);
+  signal(SIGTERM, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
+  // Workers must not wait for a page of this program from a disk that hangs: what
+  // was touched once stays. Fails without the privilege; then that is so.
+  mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+  Process(std::move(socket), tasks).Run();
+}
+
+}  // namespace ffdc::launcher

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/event_loop.h"
+#include "base/fs.h"
+#include "base/uuid.h"
+
+namespace ffdc {
+namespace {
+
+namespace fs = std::filesystem;
+
+class TempDir {
+ public:
+  TempDir() {
+    std::string pattern = (fs::temp_directory_path() / "ffdc-base.XXXXXX").string();
+    path = mkdtemp(pattern.data());
+  }
+  ~TempDir() { fs::remove_all(path); }
+  fs::path path;
+};
+
+class StepClock final : public Clock {
+ public:
+  uint64_t MonotonicNs() const override { return 1; }
+  int64_t RealtimeNs() const override { return wall_ns; }
+  uint64_t BoottimeNs() const override { return 1; }
+  int64_t wall_ns = 1'700'000'000'000'000'000;
+};
+
+TEST(Uuid, IsWellFormedAndCarriesItsTime) {
+  StepClock clock;
+  UuidGenerator generator(clock);
+  const std::string id = generator.Next();
+  EXPECT_TRUE(IsUuid(id)) << id;
+  EXPECT_EQ(id[14], '7');
+  EXPECT_EQ(UuidWallNs(id), clock.wall_ns);
+  EXPECT_FALSE(IsUuid("../../../../../../../../etc/passwd.."));
+  EXPECT_FALSE(IsUuid(id + "0"));
+  std::string upper = id;
+  upper[0] = 'G';
+  EXPECT_FALSE(IsUuid(upper));
+}
+
+TEST(Uuid, IncreasesAlsoWhenTheClockStepsBack) {
+  StepClock clock;
+  UuidGenerator generator(clock);
+  std::string last = generator.Next();
+  for (int i = 0; i < 10000; ++i) {
+    if (i == 5000) clock.wall_ns -= 3'600'000'000'000;
+    const std::string next = generator.Next();
+    ASSERT_LT(last, next) << i;
+    last = next;
+  }
+}
+
+TEST(Clock, FormatsUtc) {
+  EXPECT_EQ(FormatWallNs(1'700'000'000'123'456'789), "2023-11-14T22:13:20.123456789Z");
+  EXPECT_EQ(FormatWallNs(-1), "1969-12-31T23:59:59.999999999Z");
+  EXPECT_EQ(FormatDate(1'700'000'000'000'000'000), "2023-11-14");
+}
+
+TEST(Clock, WallOfAMonotonicTimeIsRelativeToNow) {
+  const Clock& clock = SystemClock();
+  const int64_t difference = clock.RealtimeNs() - clock.WallOf(clock.MonotonicNs() - 5'000'000'000ull);
+  EXPECT_NEAR(static_cast<double>(difference), 5e9, 1e9);
+}
+
+TEST(Files, DurableWriteReplacesAndLeavesNoTemporary) {
+  const TempDir dir;
+  const fs::path file = dir.path / "a" / "b" / "file";
+  ASSERT_TRUE(MakeDirs(file.parent_path()));
+  ASSERT_TRUE(WriteFileDurable(file, "old"));
+  ASSERT_TRUE(WriteFileDurable(file, "new"));
+  EXPECT_EQ(*ReadFile(file), "new");
+  EXPECT_EQ(std::distance(fs::directory_iterator(file.parent_path()), {}), 1);
+}
+
+TEST(Files, ErrorsNameTheObjectAndTheReason) {
+  const auto missing = ReadFile("/nonexistent/file");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().message, "cannot open /nonexistent/file: No such file or directory");
+  EXPECT_EQ(missing.error().code, ENOENT);
+  const TempDir dir;
+  ASSERT_TRUE(WriteFile(dir.path / "file", "x"));
+  EXPECT_FALSE(MakeDirs(dir.path / "file" / "folder"));
+  EXPECT_FALSE(WriteFileDurable(dir.path / "none" / "file", "x"));
+}
+
+TEST(Files, ReadStopsAtTheCap) {
+  const TempDir dir;
+  ASSERT_TRUE(WriteFile(dir.path / "file", std::string(100000, 'x')));
+  EXPECT_EQ(ReadFile(dir.path / "file", 99999)->size(), 99999u);
+  EXPECT_FALSE(ReadFile("/proc/self/stat")->empty());
+}
+
+TEST(Files, Sha256) {
+  const TempDir dir;
+  ASSERT_TRUE(WriteFile(dir.path / "file", "abc"));
+  uint64_t size = 0;
+  // FIPS 180-2, B.1
+  EXPECT_EQ(*Sha256File(dir.path / "file", &size),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(size, 3u);
+}
+
+TEST(EventLoop, RunsPostsTimersAndOneShotsUntilStopped) {
+  auto loop = EventLoop::Create();
+  ASSERT_TRUE(loop);
+  int ticks = 0;
+  bool once = false;
+  bool posted = false;
+  auto timer = (*loop)->AddTimer(std::chrono::milliseconds(1), [&] { ++ticks; });
+  ASSERT_TRUE(timer);
+  (*loop)->After(std::chrono::milliseconds(1), [&] { once = true; });
+  std::thread other([&] { (*loop)->Post([&] { posted = true; }); });
+  auto watch = (*loop)->AddTimer(std::chrono::milliseconds(1), [&] {
+    if (ticks >= 3 && once && posted) (*loop)->Stop();
+  });
+  ASSERT_TRUE((*loop)->Run());
+  other.join();
+  EXPECT_TRUE(posted);
+  EXPECT_GE(ticks, 3);
+}
+
+}  // namespace
+}  // namespace ffdc

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/launcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/mman.h>
+
+#include <csignal>
+#include <stdexcept>
+#include <thread>
+
+#include "base/fs.h"
+
+namespace ffdc {
+namespace {
+
+using testing::HasSubstr;
+
+WorkerTasks Tasks() {
+  return {
+      {"echo",
+       [](std::string_view text, std::span<const int>) -> Result<std::string> { return std::string(text); }},
+      {"error",
+       [](std::string_view, std::span<const int>) -> Result<std::string> { return Fail("no luck"); }},
+      {"throw",
+       [](std::string_view, std::span<const int>) -> Result<std::string> {
+         throw std::runtime_error("oops");
+       }},
+      {"segfault",
+       [](std::string_view, std::span<const int>) -> Result<std::string> {
+         raise(SIGKILL);
+         return "";
+       }},
+      {"hang",
+       [](std::string_view, std::span<const int>) -> Result<std::string> {
+         for (;;) pause();
+       }},
+      {"write",
+       [](std::string_view text, std::span<const int> fds) -> Result<std::string> {
+         FFDC_TRY(WriteAll(fds[0], text, "fd"));
+         return std::to_string(fds.size());
+       }},
+      {"long",
+       [](std::string_view, std::span<const int>) -> Result<std::string> {
+         return std::string(kMaxReplyBytes, 'x');
+       }},
+      {"too_long",
+       [](std::string_view, std::span<const int>) -> Result<std::string> {
+         return std::string(kMaxReplyBytes + 1, 'x');
+       }},
+  };
+}
+
+class LauncherTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto launcher = Launcher::Start(Tasks());
+    ASSERT_TRUE(launcher) << launcher.error().message;
+    launcher_ = std::move(*launcher);
+  }
+  WorkerReport Run(const std::string& task, std::string argument = {}) {
+    return launcher_->RunToEnd({task, std::move(argument), {}, std::chrono::milliseconds(60000)});
+  }
+  std::unique_ptr<Launcher> launcher_;
+};
+
+TEST_F(LauncherTest, ReturnsTheReply) {
+  const auto report = Run("echo", "hello");
+  EXPECT_EQ(report.outcome, WorkerOutcome::kOk);
+  EXPECT_EQ(report.reply, "hello");
+  EXPECT_GT(report.elapsed_ns, 0u);
+}
+
+TEST_F(LauncherTest, LargestArgumentAndReplyPass) {
+  EXPECT_EQ(Run("echo", std::string(kMaxArgumentBytes, 'y')).reply.size(), kMaxArgumentBytes);
+  EXPECT_EQ(Run("long").reply.size(), kMaxReplyBytes);
+}
+
+TEST_F(LauncherTest, TooLargeIsAnError) {
+  EXPECT_EQ(Run("echo", std::string(kMaxArgumentBytes + 1, 'y')).outcome, WorkerOutcome::kError);
+  EXPECT_THAT(Run("too_long").error, HasSubstr("too long an answer"));
+}
+
+TEST_F(LauncherTest, EveryEndIsNamed) {
+  EXPECT_THAT(Run("error").error, HasSubstr("no luck"));
+  EXPECT_EQ(Run("throw").outcome, WorkerOutcome::kCrashed);
+  EXPECT_THAT(Run("throw").error, HasSubstr("oops"));
+  EXPECT_EQ(Run("segfault").outcome, WorkerOutcome::kCrashed);
+  EXPECT_THAT(Run("segfault").error, HasSubstr("Killed"));
+  EXPECT_THAT(Run("nonsense").error, HasSubstr("no worker task named nonsense"));
+}
+
+TEST_F(LauncherTest, AHangingWorkerIsKilledAtItsDeadline) {
+  const auto report = launcher_->RunToEnd({"hang", {}, {}, std::chrono::milliseconds(50)});
+  EXPECT_EQ(report.outcome, WorkerOutcome::kTimedOut);
+  EXPECT_GE(report.elapsed_ns, 50'000'000u);
+  EXPECT_EQ(launcher_->running(), 0u);
+}
+
+TEST_F(LauncherTest, PassesFileDescriptors) {
+  const Fd file(memfd_create("test", MFD_CLOEXEC));
+  const auto report =
+      launcher_->RunToEnd({"write", "written", {file.get(), file.get()}, std::chrono::seconds(60)});
+  EXPECT_EQ(report.reply, "2");
+  char text[16] = {};
+  EXPECT_EQ(pread(file.get(), text, sizeof text, 0), 7);
+  EXPECT_STREQ(text, "written");
+}
+
+TEST_F(LauncherTest, ManyAtOnceEachAnswersOnce) {
+  std::map<std::string, int> seen;
+  for (int i = 0; i < 300; ++i) {
+    launcher_->Submit({"echo", std::to_string(i), {}, std::chrono::seconds(60)},
+                      [&seen](const WorkerReport& report) { ++seen[report.reply]; });
+  }
+  while (launcher_->running() != 0) {
+    pollfd waiting{launcher_->fd(), POLLIN, 0};
+    poll(&waiting, 1, 10);
+    launcher_->Dispatch();
+  }
+  EXPECT_EQ(seen.size(), 300u);
+  for (const auto& [reply, times] : seen) EXPECT_EQ(times, 1) << reply;
+}
+
+}  // namespace
+}  // namespace ffdc
