@@ -88,7 +88,7 @@ class SdEventLoop final : public EventLoop {
     source->on_event = std::move(callback);
     source->interval_us = Microseconds(interval);
     const int rc = sd_event_add_time_relative(event_, &source->source, CLOCK_MONOTONIC, source->interval_us,
-                                              0, HandleTimer, source.get());
+                                              kTimerAccuracyUs, HandleTimer, source.get());
     if (rc < 0) return FailErrno("cannot add a timer", -rc);
     return SourcePtr(std::move(source));
   }
@@ -118,8 +118,8 @@ class SdEventLoop final : public EventLoop {
   void After(std::chrono::nanoseconds delay, std::function<void()> fn) override {
     auto source = std::make_unique<SdSource>();
     source->on_event = std::move(fn);
-    if (sd_event_add_time_relative(event_, &source->source, CLOCK_MONOTONIC, Microseconds(delay), 0,
-                                   HandleAfter, source.get()) >= 0)
+    if (sd_event_add_time_relative(event_, &source->source, CLOCK_MONOTONIC, Microseconds(delay),
+                                   kTimerAccuracyUs, HandleAfter, source.get()) >= 0)
       // HandleAfter deletes it.  NOLINTNEXTLINE(bugprone-unused-return-value)
       source.release();
   }
