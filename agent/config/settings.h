@@ -17,13 +17,13 @@ namespace ffdc {
 
 struct Settings {
   struct {
-    std::string name;                 // default: the host's name
+    std::string name;  // default: the host's name
     std::string cluster = "default";
   } node;
   struct {
     std::string url = "dir:/var/lib/ffdc/store";
-    std::chrono::nanoseconds max_age{};   // "0s": no limit
-    uint64_t max_bytes = 0;               // "0B": no limit
+    std::chrono::nanoseconds max_age{};  // "0s": no limit
+    uint64_t max_bytes = 0;              // "0B": no limit
     uint64_t max_incidents = 1000;
   } store;
   struct {
@@ -55,19 +55,21 @@ struct Settings {
 };
 
 struct SettingText {
-  std::string key;            // "incident.quiet_after"
-  std::string value;          // as TOML: "\"60s\""
+  std::string key;    // "incident.quiet_after"
+  std::string value;  // as TOML: "\"60s\""
   std::string default_value;
   bool is_default = true;
 };
 
-// origin: the file's name, for messages "FILE:LINE: unknown key 'devices.inclde'; did you mean 'include'?".
+// origin: the file's name, for messages "FILE:LINE: unknown key 'devices.inclde': did you mean 'include'?".
 // All errors found are in the message, one a line.
 Result<Settings> ParseSettings(std::string_view toml_text, std::string_view origin);
 Result<Settings> LoadSettings(const std::filesystem::path& path);
 Settings DefaultSettings();
 // Every key, its value and default, in the order of the struct.
 std::vector<SettingText> DescribeSettings(const Settings& settings);
+// packaging/ffdc.toml: every key commented out at its default, with a line on what it is.
+std::string SampleConfig();
 
 // "60s", "500ms", "1h30m", "2GiB", "8MB", "512KiB": a number without a unit is an error.
 Result<std::chrono::nanoseconds> ParseDuration(std::string_view text);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/checks.h"
+
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+
+namespace ffdc::config {
+namespace {
+
+// Names become file names, keys and JSON; nothing below is worth quoting rules.
+bool HasControlCharacter(std::string_view value) {
+  return std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+bool IsNameCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+         c == '-';
+}
+
+std::string Shown(std::string_view value) {
+  std::string shown;
+  for (const char c : value.substr(0, 80)) shown += HasControlCharacter({&c, 1}) ? '?' : c;
+  return "\"" + shown + (value.size() > 80 ? "...\"" : "\"");
+}
+
+}  // namespace
+
+Result<> CheckName(std::string_view value) {
+  if (value.empty() || value.size() > 64 || value.front() == '.' ||
+      !std::all_of(value.begin(), value.end(), IsNameCharacter)) {
+    return Fail("must be 1 to 64 letters, digits, '.', '_' or '-', the first not a '.', not " + Shown(value),
+                EINVAL);
+  }
+  return {};
+}
+
+Result<> CheckPath(std::string_view value) {
+  if (value.empty() || value.front() != '/' || HasControlCharacter(value)) {
+    return Fail("must be an absolute path, not " + Shown(value), EINVAL);
+  }
+  return {};
+}
+
+Result<> CheckSocketPath(std::string_view value) {
+  FFDC_TRY(CheckPath(value));
+  constexpr size_t kMax = sizeof(sockaddr_un::sun_path) - 1;
+  if (value.size() > kMax) {
+    return Fail("must be a path of at most " + std::to_string(kMax) +
+                    " bytes (a limit of Unix sockets), not " + std::to_string(value.size()),
+                EINVAL);
+  }
+  return {};
+}
+
+Result<> CheckStoreUrlForm(std::string_view value) {
+  constexpr std::string_view kForm =
+      "must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\"";
+  const size_t colon = value.find(':');
+  const std::string_view scheme = value.substr(0, std::min(colon, value.size()));
+  if (colon == std::string_view::npos || scheme.empty() || HasControlCharacter(value) ||
+      !std::all_of(scheme.begin(), scheme.end(), [](char c) { return c >= 'a' && c <= 'z'; })) {
+    return Fail(std::string(kForm) + ", not " + Shown(value), EINVAL);
+  }
+  if (scheme == "dir" && !CheckPath(value.substr(colon + 1))) {
+    return Fail(std::string(kForm) + ", not " + Shown(value), EINVAL);
+  }
+  return {};
+}
+
+Result<> CheckLogLevel(std::string_view value) {
+  constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warning", "error"};
+  if (std::find(kLevels.begin(), kLevels.end(), value) == kLevels.end()) {
+    return Fail(R"(must be "debug", "info", "warning" or "error", not )" + Shown(value), EINVAL);
+  }
+  return {};
+}
+
+Result<> CheckDeviceEntry(std::string_view value) {
+  if (value.empty() || value.size() > 256 || HasControlCharacter(value)) {
+    return Fail("must hold names (\"sda\"), WWIDs or types (\"loop\"), not " + Shown(value), EINVAL);
+  }
+  return {};
+}
+
+}  // namespace ffdc::config

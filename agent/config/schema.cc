@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/schema.h"
+
+#include <array>
+#include <limits>
+
+#include "config/checks.h"
+
+namespace ffdc::config {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr uint64_t kKiB = 1ull << 10;
+constexpr uint64_t kMiB = 1ull << 20;
+constexpr uint64_t kGiB = 1ull << 30;
+constexpr uint64_t kTiB = 1ull << 40;
+
+const std::array kSchema{
+    Key{"node", "name", Text{[](Settings& s) -> std::string& { return s.node.name; }, CheckName},
+        "This node's name in the cluster. Default: the host's name.", "\"node1\""},
+    Key{"node",
+        "cluster",
+        Text{[](Settings& s) -> std::string& { return s.node.cluster; }, CheckName},
+        "The cluster this node belongs to.",
+        {}},
+    Key{"store",
+        "url",
+        Text{[](Settings& s) -> std::string& { return s.store.url; }, CheckStoreUrlForm},
+        "Where captures are kept: \"dir:\" and an absolute path (a local disk or an NFS mount).",
+        {}},
+    Key{"store",
+        "max_age",
+        Duration{[](Settings& s) -> std::chrono::nanoseconds& { return s.store.max_age; }, seconds(1),
+                 hours(24 * 3650), true},
+        "Older incidents are removed from the store. \"0s\": no limit.",
+        {}},
+    Key{"store",
+        "max_bytes",
+        Size{[](Settings& s) -> uint64_t& { return s.store.max_bytes; }, 64 * kKiB, 1024 * kTiB, true},
+        "Room for captures in the store; repeats give way first. \"0B\": no limit.",
+        {}},
+    Key{"store",
+        "max_incidents",
+        Count{[](const Settings& s) { return s.store.max_incidents; },
+              [](Settings& s, uint64_t v) { s.store.max_incidents = v; }, 0, 1'000'000},
+        "Incidents kept in the store; repeats give way first. 0: no limit.",
+        {}},
+    Key{"spool",
+        "path",
+        Text{[](Settings& s) -> std::string& { return s.spool.path; }, CheckPath},
+        "Folder for sealed captures that are not yet in the store, and for the incident index.",
+        {}},
+    Key{"spool",
+        "max_bytes",
+        Size{[](Settings& s) -> uint64_t& { return s.spool.max_bytes; }, 64 * kKiB, 16 * kTiB},
+        "Room for captures in the spool; repeats give way first.",
+        {}},
+    Key{"control",
+        "socket",
+        Text{[](Settings& s) -> std::string& { return s.control.socket; }, CheckSocketPath},
+        "Unix socket (mode 0660) on which ffdcctl reaches the agent.",
+        {}},
+    Key{"devices",
+        "include",
+        TextList{[](Settings& s) -> std::vector<std::string>& { return s.devices.include; }},
+        "Block devices to watch though they are left out by default: names, WWIDs or types (\"loop\").",
+        {}},
+    Key{"devices",
+        "exclude",
+        TextList{[](Settings& s) -> std::vector<std::string>& { return s.devices.exclude; }},
+        "Block devices to leave out: names, WWIDs or types. Wins over include.",
+        {}},
+    Key{"incident",
+        "quiet_after",
+        Duration{[](Settings& s) -> std::chrono::nanoseconds& { return s.incident.quiet_after; },
+                 milliseconds(100), hours(24)},
+        "An incident closes when nothing new failed for so long; a later failure opens a new one.",
+        {}},
+    Key{"recorder",
+        "io_max_bytes",
+        Size{[](Settings& s) -> uint64_t& { return s.recorder.io_max_bytes; }, 64 * kKiB, kGiB},
+        "Memory for the history of single I/Os, shared out over the CPUs.",
+        {}},
+    Key{"recorder",
+        "history_max_bytes",
+        Size{[](Settings& s) -> uint64_t& { return s.recorder.history_max_bytes; }, 64 * kKiB, kGiB},
+        "Memory for the once-a-second history of the last hour.",
+        {}},
+    Key{"capture",
+        "runtime_dir",
+        Text{[](Settings& s) -> std::string& { return s.capture.runtime_dir; }, CheckPath},
+        "Folder on a tmpfs for captures in the making.",
+        {}},
+    Key{"capture",
+        "collector_max_bytes",
+        Size{[](Settings& s) -> uint64_t& { return s.capture.collector_max_bytes; }, 64 * kKiB, 4 * kGiB},
+        "What one collector may write into one capture.",
+        {}},
+    Key{"capture",
+        "max_parallel",
+        Count{[](const Settings& s) -> uint64_t { return s.capture.max_parallel; },
+              [](Settings& s, uint64_t v) { s.capture.max_parallel = static_cast<uint32_t>(v); }, 1, 64},
+        "Captures at the same time; others wait their turn.",
+        {}},
+    Key{"log",
+        "level",
+        Text{[](Settings& s) -> std::string& { return s.log.level; }, CheckLogLevel},
+        "\"debug\", \"info\", \"warning\" or \"error\".",
+        {}},
+};
+
+template <class T>
+const T* Get(const RawValue& raw) {
+  return std::get_if<T>(&raw.value);
+}
+
+Unexpected WrongType(std::string_view wanted, const RawValue& raw) {
+  return Fail("must be " + std::string(wanted) + ", not " + std::string(raw.kind), EINVAL);
+}
+
+template <class T>
+std::string RangeText(T min, T max, bool zero_allowed, std::string (*format)(T)) {
+  return "must be between " + format(min) + " and " + format(max) +
+         (zero_allowed ? ", or 0 for no limit" : "");
+}
+
+Result<> Read(const Text& slot, const RawValue& raw, Settings& settings) {
+  const auto* text = Get<std::string>(raw);
+  if (text == nullptr) return WrongType("a string", raw);
+  FFDC_TRY(slot.check(*text));
+  slot.at(settings) = *text;
+  return {};
+}
+
+Result<> Read(const TextList& slot, const RawValue& raw, Settings& settings) {
+  const auto* list = Get<std::vector<std::string>>(raw);
+  if (list == nullptr) return WrongType("a list of strings such as [\"sda\", \"loop\"]", raw);
+  for (const std::string& entry : *list) FFDC_TRY(CheckDeviceEntry(entry));
+  slot.at(settings) = *list;
+  return {};
+}
+
+Result<> Read(const Duration& slot, const RawValue& raw, Settings& settings) {
+  const auto* text = Get<std::string>(raw);
+  if (text == nullptr) return WrongType("a duration such as \"60s\"", raw);
+  FFDC_ASSIGN(const auto value, ParseDuration(*text));
+  const bool unlimited = slot.zero_allowed && value.count() == 0;
+  if (!unlimited && (value < slot.min || value > slot.max)) {
+    return Fail(RangeText(slot.min, slot.max, slot.zero_allowed, FormatDuration) + ", not " + *text, EINVAL);
+  }
+  slot.at(settings) = value;
+  return {};
+}
+
+Result<> Read(const Size& slot, const RawValue& raw, Settings& settings) {
+  const auto* text = Get<std::string>(raw);
+  if (text == nullptr) return WrongType("a size such as \"2GiB\"", raw);
+  FFDC_ASSIGN(const uint64_t value, ParseSize(*text));
+  const bool unlimited = slot.zero_allowed && value == 0;
+  if (!unlimited && (value < slot.min || value > slot.max)) {
+    return Fail(RangeText(slot.min, slot.max, slot.zero_allowed, FormatSize) + ", not " + *text, EINVAL);
+  }
+  slot.at(settings) = value;
+  return {};
+}
+
+Result<> Read(const Count& slot, const RawValue& raw, Settings& settings) {
+  const auto* number = Get<int64_t>(raw);
+  if (number == nullptr) return WrongType("a whole number", raw);
+  if (*number < 0 || static_cast<uint64_t>(*number) < slot.min || static_cast<uint64_t>(*number) > slot.max) {
+    return Fail("must be between " + std::to_string(slot.min) + " and " + std::to_string(slot.max) +
+                    ", not " + std::to_string(*number),
+                EINVAL);
+  }
+  slot.set(settings, static_cast<uint64_t>(*number));
+  return {};
+}
+
+std::string Quote(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;  // the checks let no control character in
+  }
+  return quoted + "\"";
+}
+
+std::string AsToml(const Text& slot, Settings& settings) { return Quote(slot.at(settings)); }
+std::string AsToml(const TextList& slot, Settings& settings) {
+  std::string list;
+  for (const std::string& entry : slot.at(settings)) list += (list.empty() ? "" : ", ") + Quote(entry);
+  return "[" + list + "]";
+}
+std::string AsToml(const Duration& slot, Settings& settings) {
+  return Quote(FormatDuration(slot.at(settings)));
+}
+std::string AsToml(const Size& slot, Settings& settings) { return Quote(FormatSize(slot.at(settings))); }
+std::string AsToml(const Count& slot, Settings& settings) { return std::to_string(slot.get(settings)); }
+
+}  // namespace
+
+std::span<const Key> Schema() { return kSchema; }
+
+std::string FullName(const Key& key) { return std::string(key.section) + "." + std::string(key.name); }
+
+Result<> SetValue(const Key& key, const RawValue& raw, Settings& settings) {
+  return std::visit([&](const auto& slot) { return Read(slot, raw, settings); }, key.slot);
+}
+
+std::string ValueAsToml(const Key& key, const Settings& settings) {
+  Settings copy = settings;  // the slots give out references that may be written to
+  return std::visit([&](const auto& slot) { return AsToml(slot, copy); }, key.slot);
+}
+
+}  // namespace ffdc::config

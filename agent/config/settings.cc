@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/settings.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/fs.h"
+#include "config/checks.h"
+#include "config/nearest.h"
+#include "config/schema.h"
+
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#include <toml++/toml.h>
+
+namespace ffdc {
+namespace {
+
+using config::Key;
+using config::RawValue;
+
+std::string_view KindOf(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a section";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a floating-point number";
+    case toml::node_type::boolean:
+      return "a boolean";
+    case toml::node_type::date:
+    case toml::node_type::time:
+    case toml::node_type::date_time:
+      return "a date or time";
+    case toml::node_type::none:
+      break;
+  }
+  return "nothing";
+}
+
+RawValue ToRaw(const toml::node& node) {
+  if (const auto* text = node.as_string()) return {text->get(), KindOf(node)};
+  if (const auto* number = node.as_integer()) return {number->get(), KindOf(node)};
+  if (const auto* array = node.as_array()) {
+    std::vector<std::string> list;
+    for (const toml::node& entry : *array) {
+      if (const auto* text = entry.as_string()) {
+        list.push_back(text->get());
+      } else {
+        return {{}, "a list with other things in it"};
+      }
+    }
+    return {std::move(list), KindOf(node)};
+  }
+  return {{}, KindOf(node)};
+}
+
+std::vector<std::string_view> SectionNames() {
+  std::vector<std::string_view> names;
+  for (const Key& key : config::Schema()) {
+    if (names.empty() || names.back() != key.section) names.push_back(key.section);
+  }
+  return names;
+}
+
+std::vector<std::string_view> KeyNames(std::string_view section) {
+  std::vector<std::string_view> names;
+  for (const Key& key : config::Schema()) {
+    if (key.section == section) names.push_back(key.name);
+  }
+  return names;
+}
+
+const Key* FindKey(std::string_view section, std::string_view name) {
+  for (const Key& key : config::Schema()) {
+    if (key.section == section && key.name == name) return &key;
+  }
+  return nullptr;
+}
+
+// A key's place when it stands in the wrong section, or in none.
+const Key* FindElsewhere(std::string_view name) {
+  for (const Key& key : config::Schema()) {
+    if (key.name == name) return &key;
+  }
+  return nullptr;
+}
+
+std::string Hint(std::string_view name, const std::vector<std::string_view>& valid) {
+  if (const std::string_view nearest = Nearest(name, valid); !nearest.empty()) {
+    return "did you mean '" + std::string(nearest) + "'?";
+  }
+  std::string list;
+  for (const std::string_view other : valid) list += (list.empty() ? "" : ", ") + std::string(other);
+  return "known here: " + list;
+}
+
+// The keys' names are the file's own: kept to what fits a line of text.
+std::string Printable(std::string_view name) {
+  std::string shown;
+  for (const char c : name.substr(0, 64)) shown += (c >= 0x20 && c < 0x7f) ? c : '?';
+  return shown + (name.size() > 64 ? "..." : "");
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view origin) : origin_(origin) {}
+
+  Result<Settings> Read(std::string_view text) {
+    const toml::parse_result parsed = toml::parse(text, origin_);
+    if (!parsed) {
+      Add(parsed.error().source().begin.line, std::string(parsed.error().description()));
+      return AllErrors();
+    }
+    const toml::table& root = parsed.table();
+    for (const auto& [name, node] : root) ReadSection(name, node);
+    CheckDeviceLists(root);
+    if (!errors_.empty()) return AllErrors();
+    return settings_;
+  }
+
+ private:
+  struct LineError {
+    unsigned line;
+    std::string text;
+  };
+
+  void Add(unsigned line, std::string text) { errors_.push_back({line, std::move(text)}); }
+
+  void ReadSection(const toml::key& section, const toml::node& node) {
+    const unsigned line = section.source().begin.line;
+    const std::vector<std::string_view> sections = SectionNames();
+    const std::string shown = Printable(section.str());
+    if (std::find(sections.begin(), sections.end(), section.str()) == sections.end()) {
+      const Key* elsewhere = FindElsewhere(section.str());
+      if (!node.is_table() && elsewhere != nullptr) {
+        return Add(line, "unknown key '" + shown + "': did you mean '" + FullName(*elsewhere) + "'?");
+      }
+      return Add(line, std::string(node.is_table() ? "unknown section '" : "unknown key '") + shown +
+                           "': " + Hint(section.str(), sections));
+    }
+    const toml::table* table = node.as_table();
+    if (table == nullptr) {
+      return Add(line, shown + " must be a section: [" + shown + "], not " + std::string(KindOf(node)));
+    }
+    for (const auto& [name, value] : *table) ReadKey(section.str(), name, value);
+  }
+
+  void ReadKey(std::string_view section, const toml::key& name, const toml::node& node) {
+    const Key* key = FindKey(section, name.str());
+    const unsigned line = name.source().begin.line;
+    if (key == nullptr) {
+      const Key* elsewhere = FindElsewhere(name.str());
+      return Add(line, "unknown key '" + std::string(section) + "." + Printable(name.str()) + "': " +
+                           (elsewhere != nullptr ? "did you mean '" + FullName(*elsewhere) + "'?"
+                                                 : Hint(name.str(), KeyNames(section))));
+    }
+    if (const Result<> set = SetValue(*key, ToRaw(node), settings_); !set) {
+      const std::string& why = set.error().message;
+      Add(line, FullName(*key) + (why.starts_with("must ") ? " " : ": ") + why);
+    }
+  }
+
+  void CheckDeviceLists(const toml::table& root) {
+    const auto& include = settings_.devices.include;
+    for (const std::string& entry : settings_.devices.exclude) {
+      if (std::find(include.begin(), include.end(), entry) == include.end()) continue;
+      const toml::node* node = root["devices"]["exclude"].node();
+      Add(node->source().begin.line,
+          "devices.include and devices.exclude both name '" + entry + "': take it out of one of them");
+    }
+  }
+
+  Unexpected AllErrors() {
+    std::stable_sort(errors_.begin(), errors_.end(),
+                     [](const LineError& a, const LineError& b) { return a.line < b.line; });
+    std::string text;
+    for (const LineError& error : errors_) {
+      text += (text.empty() ? "" : "\n") + origin_ + ":" + std::to_string(error.line) + ": " + error.text;
+    }
+    return Fail(std::move(text), EINVAL);
+  }
+
+  std::string origin_;
+  Settings settings_ = DefaultSettings();
+  std::vector<LineError> errors_;
+};
+
+// The host's name, made to fit the rules of node.name.
+std::string HostName() {
+  std::array<char, 256> buffer{};
+  if (gethostname(buffer.data(), buffer.size() - 1) != 0) return "localhost";
+  std::string name = std::string(buffer.data()).substr(0, 64);
+  for (char& c : name) {
+    if (!config::CheckName({&c, 1}) && c != '.') c = '-';
+  }
+  return config::CheckName(name) ? name : "localhost";
+}
+
+}  // namespace
+
+Settings DefaultSettings() {
+  Settings settings;
+  settings.node.name = HostName();
+  return settings;
+}
+
+Result<Settings> ParseSettings(std::string_view toml_text, std::string_view origin) {
+  return Reader(origin).Read(toml_text);
+}
+
+Result<Settings> LoadSettings(const std::filesystem::path& path) {
+  auto text = ReadFile(path);
+  if (!text) return Unexpected(text.error().In("cannot read the configuration"));
+  return ParseSettings(*text, path.string());
+}
+
+std::vector<SettingText> DescribeSettings(const Settings& settings) {
+  const Settings defaults = DefaultSettings();
+  std::vector<SettingText> described;
+  for (const Key& key : config::Schema()) {
+    SettingText text{FullName(key), ValueAsToml(key, settings), ValueAsToml(key, defaults)};
+    text.is_default = text.value == text.default_value;
+    described.push_back(std::move(text));
+  }
+  return described;
+}
+
+std::string SampleConfig() {
+  std::string sample =
+      "# SPDX-License-Identifier: Apache-2.0\n"
+      "# Configuration of ffdcd. Every key is shown with its default: take away the '#' to change it.\n"
+      "# Durations are whole numbers with units (\"500ms\", \"60s\", \"1h30m\"), sizes too (\"512KiB\", "
+      "\"2GiB\").\n"
+      "# Check a change with `ffdcd --check-config --config FILE`; see ffdc.toml(5).\n";
+  const Settings defaults = DefaultSettings();
+  std::string_view section;
+  for (const Key& key : config::Schema()) {
+    if (key.section != section) sample += "\n[" + std::string(key.section) + "]\n";
+    section = key.section;
+    const std::string value = key.sample.empty() ? ValueAsToml(key, defaults) : std::string(key.sample);
+    sample += "# " + std::string(key.doc) + "\n#" + std::string(key.name) + " = " + value + "\n";
+  }
+  return sample;
+}
+
+}  // namespace ffdc

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace ffdc {
+namespace {
+
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string ErrorOf(std::string_view text) {
+  const auto settings = ParseSettings(text, "f.toml");
+  EXPECT_FALSE(settings) << text;
+  return settings ? "" : settings.error().message;
+}
+
+Settings Parsed(std::string_view text) {
+  auto settings = ParseSettings(text, "f.toml");
+  EXPECT_TRUE(settings) << settings.error().message;
+  return settings ? *settings : Settings{};
+}
+
+std::vector<std::string> Texts(const Settings& settings) {
+  std::vector<std::string> texts;
+  for (const SettingText& text : DescribeSettings(settings)) texts.push_back(text.key + " = " + text.value);
+  return texts;
+}
+
+TEST(Settings, EmptyFileIsTheDefaults) {
+  const Settings settings = Parsed("");
+  EXPECT_EQ(Texts(settings), Texts(DefaultSettings()));
+  EXPECT_FALSE(settings.node.name.empty());
+  EXPECT_EQ(settings.node.cluster, "default");
+  EXPECT_EQ(settings.store.url, "dir:/var/lib/ffdc/store");
+  EXPECT_EQ(settings.incident.quiet_after, seconds(60));
+  for (const SettingText& text : DescribeSettings(settings)) EXPECT_TRUE(text.is_default) << text.key;
+}
+
+TEST(Settings, EveryKeyIsRead) {
+  const Settings settings = Parsed(R"(
+[node]
+name = "n-1"
+cluster = "prod.eu_1"
+[store]
+url = "dir:/srv/ffdc"
+max_age = "30d"
+max_bytes = "10GiB"
+max_incidents = 5
+[spool]
+path = "/srv/spool"
+max_bytes = "1GiB"
+[control]
+socket = "/run/x.sock"
+[devices]
+include = ["sda", "loop"]
+exclude = ["wwid:naa.5000"]
+[incident]
+quiet_after = "500ms"
+[recorder]
+io_max_bytes = "64KiB"
+history_max_bytes = "4MiB"
+[capture]
+runtime_dir = "/run/x"
+collector_max_bytes = "1MiB"
+max_parallel = 2
+[log]
+level = "debug"
+)");
+  EXPECT_THAT(
+      Texts(settings),
+      ElementsAre("node.name = \"n-1\"", "node.cluster = \"prod.eu_1\"", "store.url = \"dir:/srv/ffdc\"",
+                  "store.max_age = \"30d\"", "store.max_bytes = \"10GiB\"", "store.max_incidents = 5",
+                  "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"",
+                  "control.socket = \"/run/x.sock\"", "devices.include = [\"sda\", \"loop\"]",
+                  "devices.exclude = [\"wwid:naa.5000\"]", "incident.quiet_after = \"500ms\"",
+                  "recorder.io_max_bytes = \"64KiB\"", "recorder.history_max_bytes = \"4MiB\"",
+                  "capture.runtime_dir = \"/run/x\"", "capture.collector_max_bytes = \"1MiB\"",
+                  "capture.max_parallel = 2", "log.level = \"debug\""));
+  for (const SettingText& text : DescribeSettings(settings)) EXPECT_FALSE(text.is_default) << text.key;
+}
+
+TEST(Settings, DottedKeysAndInlineTablesAreTheSame) {
+  EXPECT_EQ(Parsed("incident.quiet_after = '5s'").incident.quiet_after, seconds(5));
+  EXPECT_EQ(Parsed("incident = { quiet_after = '5s' }").incident.quiet_after, seconds(5));
+}
+
+struct BadCase {
+  const char* text;
+  const char* error;
+};
+
+TEST(Settings, ErrorsSayWhereWhatAndWhatToDo) {
+  const BadCase cases[] = {
+      {"[devices]\ninclde = []", "f.toml:2: unknown key 'devices.inclde': did you mean 'include'?"},
+      {"[spool]\nmax_bytes = 5", "f.toml:2: spool.max_bytes must be a size such as \"2GiB\", not an integer"},
+      {"[spool]\nmax_bytes = \"2 GiB\"",
+       "f.toml:2: spool.max_bytes: \"2 GiB\" is not a size: unknown unit ' GiB': use B, KiB, MiB, GiB, TiB, "
+       "kB, MB, "
+       "GB or TB"},
+      {"[spool]\nmax_bytes = \"1B\"", "f.toml:2: spool.max_bytes must be between 64KiB and 16TiB, not 1B"},
+      {"[recorder]\nio_max_bytes = \"2GiB\"",
+       "f.toml:2: recorder.io_max_bytes must be between 64KiB and 1GiB, not 2GiB"},
+      {"[incident]\nquiet_after = 60",
+       "f.toml:2: incident.quiet_after must be a duration such as \"60s\", not an integer"},
+      {"[incident]\nquiet_after = \"0s\"",
+       "f.toml:2: incident.quiet_after must be between 100ms and 24h, not 0s"},
+      {"[store]\nmax_age = \"1ms\"",
+       "f.toml:2: store.max_age must be between 1s and 3650d, or 0 for no limit, not 1ms"},
+      {"[store]\nmax_incidents = -1", "f.toml:2: store.max_incidents must be between 0 and 1000000, not -1"},
+      {"[store]\nmax_incidents = 1.5",
+       "f.toml:2: store.max_incidents must be a whole number, not a floating-point number"},
+      {"[store]\nurl = \"/srv\"",
+       "f.toml:2: store.url must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", not "
+       "\"/srv\""},
+      {"[store]\nurl = \"dir:srv\"",
+       "f.toml:2: store.url must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", not "
+       "\"dir:srv\""},
+      {"[spool]\npath = \"spool\"", "f.toml:2: spool.path must be an absolute path, not \"spool\""},
+      {"[spool]\npath = \"/a\\u0000b\"", "f.toml:2: spool.path must be an absolute path, not \"/a?b\""},
+      {"[node]\nname = \".a\"",
+       "f.toml:2: node.name must be 1 to 64 letters, digits, '.', '_' or '-', the first not a '.', not "
+       "\".a\""},
+      {"[node]\nname = true", "f.toml:2: node.name must be a string, not a boolean"},
+      {"[log]\nlevel = \"loud\"",
+       "f.toml:2: log.level must be \"debug\", \"info\", \"warning\" or \"error\", not \"loud\""},
+      {"[devices]\ninclude = \"sda\"",
+       "f.toml:2: devices.include must be a list of strings such as [\"sda\", \"loop\"], not a string"},
+      {"[devices]\ninclude = [\"sda\", 1]",
+       "f.toml:2: devices.include must be a list of strings such as [\"sda\", \"loop\"], not a list with "
+       "other things "
+       "in it"},
+      {"[devices]\ninclude = [\"\"]",
+       "f.toml:2: devices.include must hold names (\"sda\"), WWIDs or types (\"loop\"), not \"\""},
+      {"[devices]\ninclude = [\"sda\"]\nexclude = [\"sda\"]",
+       "f.toml:3: devices.include and devices.exclude both name 'sda': take it out of one of them"},
+      {"[devics]\ninclude = []", "f.toml:1: unknown section 'devics': did you mean 'devices'?"},
+      {"[zzzzzzzz]",
+       "f.toml:1: unknown section 'zzzzzzzz': known here: node, store, spool, control, devices, incident, "
+       "recorder, "
+       "capture, log"},
+      {"quiet_after = \"5s\"", "f.toml:1: unknown key 'quiet_after': did you mean 'incident.quiet_after'?"},
+      {"[spool]\nquiet_after = \"5s\"",
+       "f.toml:2: unknown key 'spool.quiet_after': did you mean 'incident.quiet_after'?"},
+      {"node = 3", "f.toml:1: node must be a section: [node], not an integer"},
+      {"[[node]]", "f.toml:1: node must be a section: [node], not a list"},
+      {"[capture]\nmax_parallel = 0", "f.toml:2: capture.max_parallel must be between 1 and 64, not 0"},
+  };
+  for (const BadCase& bad : cases) EXPECT_EQ(ErrorOf(bad.text), bad.error) << bad.text;
+}
+
+TEST(Settings, SocketPathFitsASocketAddress) {
+  const std::string longest = "/" + std::string(106, 'a');
+  EXPECT_EQ(Parsed("control.socket = '" + longest + "'").control.socket, longest);
+  EXPECT_THAT(ErrorOf("control.socket = '" + longest + "a'"),
+              HasSubstr("control.socket must be a path of at most 107 bytes"));
+}
+
+TEST(Settings, NamesOf64CharactersAndNoMore) {
+  const std::string longest(64, 'n');
+  EXPECT_EQ(Parsed("node.name = '" + longest + "'").node.name, longest);
+  ErrorOf("node.name = '" + longest + "n'");
+  ErrorOf("node.name = ''");
+  ErrorOf("node.cluster = 'a/b'");
+}
+
+TEST(Settings, AllErrorsAreListedInTheOrderOfTheFile) {
+  EXPECT_EQ(ErrorOf("[spool]\npath = 1\n[node]\nnmae = 'x'\n[log]\nlevel = 'x'\n"),
+            "f.toml:2: spool.path must be a string, not an integer\n"
+            "f.toml:4: unknown key 'node.nmae': did you mean 'name'?\n"
+            "f.toml:6: log.level must be \"debug\", \"info\", \"warning\" or \"error\", not \"x\"");
+}
+
+TEST(Settings, SyntaxErrorsAndDuplicatesHaveTheirLine) {
+  EXPECT_THAT(ErrorOf("[node]\nname = \n"), HasSubstr("f.toml:2: "));
+  EXPECT_THAT(ErrorOf("[node]\nname = 'a'\nname = 'b'\n"), HasSubstr("f.toml:3: "));
+  EXPECT_THAT(ErrorOf("not toml at all"), HasSubstr("f.toml:1: "));
+  EXPECT_THAT(ErrorOf(std::string_view("\0\0", 2)), HasSubstr("f.toml:1: "));
+}
+
+TEST(Settings, DescriptionReadsBackTheSame) {
+  const Settings settings = Parsed("[store]\nurl = 'dir:/a \"quoted\" \\ path'\nmax_age = '90m'\n");
+  std::string text;
+  for (const SettingText& key : DescribeSettings(settings)) text += key.key + " = " + key.value + "\n";
+  EXPECT_EQ(Texts(Parsed(text)), Texts(settings));
+}
+
+TEST(LoadSettings, NamesTheFile) {
+  std::string dir = testing::TempDir() + "ffdc-config-XXXXXX";
+  ASSERT_NE(mkdtemp(dir.data()), nullptr);
+  const std::filesystem::path path = std::filesystem::path(dir) / "ffdc.toml";
+  const auto missing = LoadSettings(path);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message, HasSubstr(path.string()));
+  EXPECT_THAT(missing.error().message, HasSubstr("No such file or directory"));
+  std::ofstream(path) << "[node]\ncluster = 'c'\n";
+  const auto loaded = LoadSettings(path);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->node.cluster, "c");
+  std::ofstream(path) << "[node]\nclustr = 'c'\n";
+  EXPECT_EQ(LoadSettings(path).error().message,
+            path.string() + ":2: unknown key 'node.clustr': did you mean 'cluster'?");
+  std::filesystem::remove_all(dir);
+}
+
+// After a change of the schema: FFDC_UPDATE_SAMPLE=1 build/bin/config_test
+TEST(SampleConfig, PackagedFileIsTheSchemas) {
+  const auto path = std::filesystem::path(__FILE__).parent_path() / "../../../packaging/ffdc.toml";
+  if (getenv("FFDC_UPDATE_SAMPLE") != nullptr)
+    std::ofstream(path) << SampleConfig();  // NOLINT(concurrency-mt-unsafe)
+  std::ostringstream packaged;
+  packaged << std::ifstream(path).rdbuf();
+  EXPECT_EQ(packaged.str(), SampleConfig()) << "run FFDC_UPDATE_SAMPLE=1 config_test to write it anew";
+  EXPECT_EQ(Texts(Parsed(packaged.str())), Texts(DefaultSettings()));
+}
+
+TEST(SampleConfig, LinesUncommentedAreTheDefaults) {
+  std::istringstream sample(SampleConfig());
+  std::string text;
+  size_t keys = 0;
+  for (std::string line; std::getline(sample, line);) {
+    if (line.size() > 1 && line[0] == '#' && line[1] != ' ') {
+      line.erase(0, 1);
+      ++keys;
+    }
+    text += line + "\n";
+  }
+  Settings settings = Parsed(text);
+  EXPECT_EQ(settings.node.name, "node1");
+  settings.node.name = DefaultSettings().node.name;
+  EXPECT_EQ(Texts(settings), Texts(DefaultSettings()));
+  EXPECT_EQ(keys, DescribeSettings(settings).size());
+}
+
+}  // namespace
+}  // namespace ffdc
