@@ -18,24 +18,34 @@
 
 namespace ffdc {
 
-// A file of the capture with a byte cap. What does not fit is dropped at a line
-// boundary and the file is marked truncated.
+// A file of the capture. What does not fit into the byte budget is dropped at a
+// line boundary and the file is marked truncated; data without a single line end
+// is cut where the budget ends.
 class CaptureFile {
  public:
-  CaptureFile(Fd fd, std::string name, uint64_t max_bytes) : fd_(std::move(fd)), name_(std::move(name)), left_(max_bytes) {}
-  // Appends; returns false once the cap is reached (stop producing). Buffered.
+  // *budget_bytes is what all files of one collector may still write; it outlives the file.
+  CaptureFile(Fd fd, std::string name, uint64_t* budget_bytes)
+      : fd_(std::move(fd)), name_(std::move(name)), budget_bytes_(budget_bytes) {}
+  // Appends; returns false once the budget is spent (stop producing). Buffered.
   bool Write(std::string_view data);
+  // Empties the buffer. Call before touching what may hang: a killed worker's
+  // capture keeps what was flushed.
+  void Flush();
   Result<> Close();
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool truncated() const { return truncated_; }
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
 
  private:
+  void FlushFront(size_t size);
+  void CutAtLine();
+
   Fd fd_;
   std::string name_;
   std::string buffer_;
-  uint64_t left_;
-  uint64_t bytes_ = 0;
+  uint64_t* budget_bytes_;
+  uint64_t bytes_ = 0;     // accepted: in the file or in the buffer
+  uint64_t line_end_ = 0;  // of these, up to the last complete line
   bool truncated_ = false;
   int write_error_ = 0;
 };
@@ -43,6 +53,8 @@ class CaptureFile {
 class CollectContext {
  public:
   CollectContext(const v1::CaptureJob& job, std::string collector, std::span<const int> fds);
+  CollectContext(const CollectContext&) = delete;
+  CollectContext& operator=(const CollectContext&) = delete;
   [[nodiscard]] const v1::CaptureJob& job() const { return job_; }
   [[nodiscard]] std::span<const int> fds() const { return fds_; }  // what the agent handed over
   // A new file in the capture; closed and listed when the collector returns. All files of one
@@ -57,6 +69,7 @@ class CollectContext {
   const v1::CaptureJob& job_;
   std::string collector_;
   std::span<const int> fds_;
+  uint64_t budget_bytes_;
   std::vector<std::unique_ptr<CaptureFile>> files_;
   v1::CollectorStatus status_;
 };
@@ -70,7 +83,8 @@ struct CollectorInfo {
 bool RegisterCollector(CollectorInfo info);
 const std::vector<CollectorInfo>& Collectors();  // sorted by name
 
-#define FFDC_REGISTER_COLLECTOR(name, deadline, function) \
-  [[maybe_unused]] const bool ffdc_collector_registered_##function = ffdc::RegisterCollector({name, deadline, function})
+#define FFDC_REGISTER_COLLECTOR(name, deadline, function)            \
+  [[maybe_unused]] const bool ffdc_collector_registered_##function = \
+      ffdc::RegisterCollector({name, deadline, function})
 
 }  // namespace ffdc

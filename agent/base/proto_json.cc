@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/proto_json.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <vector>
+
+namespace ffdc {
+namespace {
+
+namespace util = google::protobuf::util;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+// Length of the UTF-8 sequence at the front of text; 0 if there is none (RFC 3629, 4).
+size_t SequenceLength(std::string_view text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto tail = [&](size_t i) { return byte(i) >= 0x80 && byte(i) <= 0xbf; };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead <= 0xdf) return tail(1) ? 2 : 0;
+  if (lead >= 0xe0 && lead <= 0xef) {
+    const bool overlong = lead == 0xe0 && byte(1) < 0xa0;
+    const bool surrogate = lead == 0xed && byte(1) > 0x9f;
+    return tail(1) && tail(2) && !overlong && !surrogate ? 3 : 0;
+  }
+  if (lead >= 0xf0 && lead <= 0xf4) {
+    const bool overlong = lead == 0xf0 && byte(1) < 0x90;
+    const bool beyond = lead == 0xf4 && byte(1) > 0x8f;
+    return tail(1) && tail(2) && tail(3) && !overlong && !beyond ? 4 : 0;
+  }
+  return 0;
+}
+
+// True if text had to be changed.
+bool Scrub(std::string* text) {
+  bool changed = false;
+  for (size_t i = 0; i < text->size();) {
+    size_t length = SequenceLength(std::string_view(*text).substr(i));
+    if (length == 0) {
+      (*text)[i] = '?';
+      length = 1;
+      changed = true;
+    }
+    i += length;
+  }
+  return changed;
+}
+
+void ScrubField(Message* message, const FieldDescriptor* field) {
+  const Reflection& reflection = *message->GetReflection();
+  const int size = field->is_repeated() ? reflection.FieldSize(*message, field) : 1;
+  for (int i = 0; i < size; ++i) {
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      ScrubUtf8(field->is_repeated() ? reflection.MutableRepeatedMessage(message, field, i)
+                                     : reflection.MutableMessage(message, field));
+      continue;
+    }
+    std::string text = field->is_repeated() ? reflection.GetRepeatedString(*message, field, i)
+                                            : reflection.GetString(*message, field);
+    if (!Scrub(&text)) continue;
+    if (field->is_repeated()) {
+      reflection.SetRepeatedString(message, field, i, std::move(text));
+    } else {
+      reflection.SetString(message, field, std::move(text));
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::string> ToJson(const google::protobuf::Message& message, JsonStyle style) {
+  util::JsonPrintOptions options;
+  options.add_whitespace = style == JsonStyle::kPretty;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  if (const auto status = util::MessageToJsonString(message, &text, options); !status.ok()) {
+    return Fail("cannot write " + message.GetTypeName() + " as JSON: " + std::string(status.message()));
+  }
+  return text;
+}
+
+Result<> FromJson(std::string_view text, google::protobuf::Message* message) {
+  util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;
+  message->Clear();
+  const auto status =
+      util::JsonStringToMessage(google::protobuf::StringPiece(text.data(), text.size()), message, options);
+  if (!status.ok()) {
+    return Fail("not a " + message->GetTypeName() + " in JSON: " + std::string(status.message()));
+  }
+  return {};
+}
+
+void ScrubUtf8(Message* message) {
+  std::vector<const FieldDescriptor*> fields;
+  message->GetReflection()->ListFields(*message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    const bool is_text = field->type() == FieldDescriptor::TYPE_STRING;
+    if (is_text || field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) ScrubField(message, field);
+  }
+}
+
+}  // namespace ffdc
