@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loop device of the test's own, over a file the test may truncate: reads past
+// the file's new end then fail for real, with BLK_STS_IOERR. Needs root.
+#pragma once
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace ffdc::testing {
+
+class LoopDevice {
+ public:
+  // A sparse file of size_bytes at `backing` (made, or cut to size), attached
+  // through the page cache (no direct I/O), so that a tmpfs will do.
+  static Result<LoopDevice> Create(const std::filesystem::path& backing, uint64_t size_bytes) {
+    Fd file(::open(backing.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!file.valid()) return Failed("cannot open backing file " + backing.string());
+    if (::ftruncate(file.get(), static_cast<off_t>(size_bytes)) != 0) {
+      return Failed("cannot size backing file " + backing.string());
+    }
+    return Attach(std::move(file), backing);
+  }
+
+  LoopDevice(LoopDevice&&) noexcept = default;
+  LoopDevice& operator=(LoopDevice&& other) noexcept {
+    if (this != &other) {
+      Detach();
+      device_ = std::move(other.device_);
+      backing_ = std::move(other.backing_);
+      number_ = other.number_;
+      dev_ = other.dev_;
+    }
+    return *this;
+  }
+  LoopDevice(const LoopDevice&) = delete;
+  LoopDevice& operator=(const LoopDevice&) = delete;
+  ~LoopDevice() { Detach(); }
+
+  [[nodiscard]] std::string name() const { return "loop" + std::to_string(number_); }
+  [[nodiscard]] std::filesystem::path path() const { return "/dev/" + name(); }
+  [[nodiscard]] const std::filesystem::path& backing() const { return backing_; }
+  [[nodiscard]] uint32_t dev() const { return dev_; }  // major << 20 | minor
+
+  // Cuts the backing file; the device keeps its size, and what lies past the cut fails to read.
+  [[nodiscard]] Result<> Truncate(uint64_t size_bytes) const {
+    if (::truncate(backing_.c_str(), static_cast<off_t>(size_bytes)) != 0) {
+      return Failed("cannot truncate " + backing_.string());
+    }
+    return {};
+  }
+
+  // Frees the device; the backing file stays. The kernel waits with it for the last user.
+  void Detach() {
+    if (device_.valid()) ::ioctl(device_.get(), LOOP_CLR_FD, 0);
+    device_.reset();
+  }
+
+ private:
+  LoopDevice(Fd device, std::filesystem::path backing, int number, uint32_t dev)
+      : device_(std::move(device)), backing_(std::move(backing)), number_(number), dev_(dev) {}
+
+  static Unexpected Failed(const std::string& what) {
+    return Fail(what + ": " + std::strerror(errno), errno);  // NOLINT(concurrency-mt-unsafe)
+  }
+
+  static Result<LoopDevice> Attach(Fd file, const std::filesystem::path& backing) {
+    const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+    if (!control.valid()) return Failed("cannot open /dev/loop-control");
+    loop_config config{};
+    config.fd = static_cast<uint32_t>(file.get());
+    std::strncpy(reinterpret_cast<char*>(config.info.lo_file_name), backing.c_str(), LO_NAME_SIZE - 1);
+    // Another process may take the free device first: ask again.
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
+      if (number < 0) return Failed("no free loop device");
+      Fd device = OpenNode(number);
+      if (!device.valid()) return Failed("cannot open /dev/loop" + std::to_string(number));
+      if (::ioctl(device.get(), LOOP_CONFIGURE, &config) == 0) {
+        struct stat status {};
+        if (::fstat(device.get(), &status) != 0) return Failed("cannot stat loop device");
+        const uint32_t dev = major(status.st_rdev) << 20 | minor(status.st_rdev);
+        return LoopDevice(std::move(device), backing, number, dev);
+      }
+      if (errno != EBUSY) return Failed("cannot attach " + backing.string() + " to a loop device");
+    }
+    return Failed("every free loop device was taken by others");
+  }
+
+  // devtmpfs may be a moment behind.
+  static Fd OpenNode(int number) {
+    const std::string node = "/dev/loop" + std::to_string(number);
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      Fd device(::open(node.c_str(), O_RDWR | O_CLOEXEC));
+      if (device.valid() || errno != ENOENT) return device;
+      ::usleep(10'000);
+    }
+    return {};
+  }
+
+  Fd device_;
+  std::filesystem::path backing_;
+  int number_ = -1;
+  uint32_t dev_ = 0;
+};
+
+}  // namespace ffdc::testing
