@@ -10,11 +10,23 @@ namespace ffdc {
 namespace {
 
 // In the order in which one incident passes them.
-constexpr std::array<std::string_view, 3> kPoints = {
+constexpr auto kPoints = std::to_array<std::string_view>({
     "incident.opened",
     "incident.captured",
+    "index.before_commit",
+    "index.committed",
+    "ship.source_checked",
+    "ship.tmp_made",
+    "ship.archive_copied",
+    "ship.copied",
+    "ship.verified",
+    "ship.published",
+    "ship.incident_written",
+    "ship.spool_set_aside",
+    "ship.spool_removed",
+    "store.incident_rewritten",
     "incident.closed",
-};
+});
 
 }  // namespace
 
