@@ -13,24 +13,27 @@
 
 #include "base/result.h"
 #include "ffdc/v1/incident.pb.h"
+#include "ffdc/v1/manifest.pb.h"
 
 namespace ffdc {
 
 struct BlockDevice {
-  uint32_t dev = 0;          // whole disk, major << 20 | minor
-  std::string name;          // "sda"
-  std::string type;          // "scsi" "nvme" "virtio" "dm" "md" "loop" "ram" "zram" "nbd" "rbd" "cdrom" "floppy" "other"
-  v1::Subject subject;       // identity, see docs/events.md
-  bool bio_based = false;    // has no request queue of its own (dm, md, NVMe multipath head, zram)
-  bool iostats = true;       // false: the kernel does not time its requests
+  uint32_t dev = 0;  // whole disk, major << 20 | minor
+  std::string name;  // "sda", as in <sysfs>/block (a '/' of the kernel's name is a '!' there)
+  std::string
+      type;  // "scsi" "nvme" "virtio" "dm" "md" "loop" "ram" "zram" "nbd" "rbd" "cdrom" "floppy" "other"
+  v1::Subject subject;     // identity, see docs/events.md
+  bool bio_based = false;  // has no request queue of its own (dm, md, NVMe multipath head, zram)
+  bool iostats = true;     // false: the kernel does not time its requests
   bool watched = false;
-  std::string reason;        // why it is not watched
+  std::string reason;  // why it is not watched
 };
 
-// include/exclude: names ("sda"), globs ("nvme*"), types ("type:loop" or just "loop"), or
-// identities ("wwid:..."; matched with and without their prefix). A device is watched unless
-// exclude matches it, or include is not empty and does not match it. With an empty include, and
-// unless include matches them, ram, zram and loop devices are left out.
+// include/exclude: names ("sda", "/dev/sda"), globs of names ("nvme*"), types ("type:loop" or just
+// "loop"), or identities ("wwid:..."; matched with and without their prefix; a glob when written
+// with it). A device is watched unless exclude matches it, or include is not empty and does not
+// match it. With an empty include, and unless include matches them, ram, zram and loop devices are
+// left out.
 struct DeviceFilter {
   std::vector<std::string> include;
   std::vector<std::string> exclude;
@@ -46,20 +49,28 @@ class DeviceInventory {
   };
   using ChangeSink = std::function<void(const Change&)>;
 
-  // sysfs: "/sys", another root in tests (then no uevents).
-  static Result<std::unique_ptr<DeviceInventory>> Open(const std::filesystem::path& sysfs, DeviceFilter filter,
-                                                       ChangeSink sink);
+  // sysfs: "/sys", another root in tests (then no uevents). Mounts and the udev database are read
+  // from proc/self/mountinfo and run/udev/data beside it. The sink hears of every disk there is
+  // before Open() returns, later of those that are new, gone, or no longer what they were.
+  static Result<std::unique_ptr<DeviceInventory>> Open(const std::filesystem::path& sysfs,
+                                                       DeviceFilter filter, ChangeSink sink);
   virtual ~DeviceInventory() = default;
 
   [[nodiscard]] virtual int poll_fd() const = 0;  // uevents; -1: none
   virtual void Consume() = 0;
   virtual void Rescan() = 0;
-  // nullptr: gone or never seen. Reads sysfs again where the device is unknown.
+  // nullptr: gone or never seen. Reads sysfs again where the device is unknown, or a loop device
+  // whose backing file changed. Fills in subject.used_by as it is now (it is empty in All()).
+  // A pointer lives until its device is removed.
   virtual const BlockDevice* Find(uint32_t dev) = 0;
   virtual const BlockDevice* FindByName(const std::string& name) = 0;
   [[nodiscard]] virtual std::vector<const BlockDevice*> All() const = 0;
-  // Watches `name` whatever the filter says (until told otherwise).
+  // The kernel's name of a disk or a partition ("sda1"); "8:1" where it has none any more.
+  [[nodiscard]] virtual std::string NameOf(uint32_t dev) const = 0;
+  // true: watches `name` whatever the filter says, until the device goes away or false is set.
   virtual Result<const BlockDevice*> SetOverride(const std::string& name, bool watch) = 0;
+  // The uevent source as a probe: whether it hears anything, how much it heard and lost.
+  [[nodiscard]] virtual v1::Probe Status() const = 0;
 };
 
 }  // namespace ffdc

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/device_identity.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/fs.h"
+#include "ffdc/abi/block.h"
+
+namespace ffdc {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uint32_t kRamMajor = 1;
+constexpr uint32_t kFloppyMajor = 2;
+constexpr uint32_t kLoopMajor = 7;
+constexpr uint32_t kMdMajor = 9;
+constexpr uint32_t kCdromMajor = 11;
+constexpr uint32_t kNbdMajor = 43;
+constexpr std::string_view kScsiTypeRom = "5";
+
+// Length of the printable UTF-8 sequence at the start of text; 0 where there is none.
+size_t Utf8Length(std::string_view text) {
+  const auto byte = [&text](size_t i) -> uint32_t {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+  };
+  const auto continues = [&byte](size_t i) { return (byte(i) & 0xc0) == 0x80; };
+  const uint32_t lead = byte(0);
+  if (lead < 0x80) return lead >= 0x20 && lead != 0x7f ? 1 : 0;
+  if (lead >= 0xc2 && lead <= 0xdf) return continues(1) && (lead > 0xc2 || byte(1) >= 0xa0) ? 2 : 0;
+  if ((lead & 0xf0) == 0xe0) {
+    const uint32_t code = (lead & 0x0f) << 12 | (byte(1) & 0x3f) << 6;
+    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
+    return continues(1) && continues(2) && code >= 0x800 && !surrogate ? 3 : 0;
+  }
+  if (lead >= 0xf0 && lead <= 0xf4) {
+    const uint32_t code = (lead & 0x07) << 18 | (byte(1) & 0x3f) << 12;
+    return continues(1) && continues(2) && continues(3) && code >= 0x10000 && code <= 0x10ffff ? 4 : 0;
+  }
+  return 0;
+}
+
+std::string LastComponent(const fs::path& link) {
+  std::error_code ignored;
+  return fs::read_symlink(link, ignored).filename().string();
+}
+
+bool Exists(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+// Drives pad their strings with spaces.
+std::string Squeezed(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == ' ' && (out.empty() || out.back() == ' ')) continue;
+    out += c;
+  }
+  while (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+// An all-zero NGUID, EUI-64 or UUID is the drive's way to say that it has none.
+bool IsUnset(std::string_view id) {
+  const size_t dot = id.find('.');  // "eui.0000000000000000"
+  const std::string_view number = dot == std::string_view::npos ? id : id.substr(dot + 1);
+  return number.find_first_not_of("0-: ") == std::string_view::npos;
+}
+
+std::string ReadType(const fs::path& dir, const std::string& name, uint32_t dev) {
+  const uint32_t major = FFDC_DEV_MAJOR(dev);
+  if (major == kLoopMajor) return "loop";
+  if (major == kRamMajor) return "ram";
+  if (major == kFloppyMajor) return "floppy";
+  if (major == kNbdMajor) return "nbd";
+  if (name.starts_with("zram")) return "zram";
+  if (Exists(dir / "dm")) return "dm";
+  if (major == kMdMajor || Exists(dir / "md")) return "md";
+  const std::string subsystem = LastComponent(dir / "device/subsystem");
+  if (subsystem == "scsi")
+    return major == kCdromMajor || ReadLine(dir / "device/type") == kScsiTypeRom ? "cdrom" : "scsi";
+  if (subsystem.starts_with("nvme") || name.starts_with("nvme")) return "nvme";
+  if (subsystem == "virtio") return "virtio";
+  if (subsystem == "rbd" || name.starts_with("rbd")) return "rbd";
+  return major == kCdromMajor ? "cdrom" : "other";
+}
+
+// One property of a device from udev's database: a file on a tmpfs.
+class UdevProperties {
+ public:
+  UdevProperties(const DeviceRoots& roots, uint32_t dev)
+      : text_("\n" + ReadLine(roots.udev_data / ("b" + FormatDev(dev)))) {}
+
+  [[nodiscard]] std::string Get(std::string_view key) const {
+    const std::string start = "\nE:" + std::string(key) + "=";
+    const size_t at = text_.find(start);
+    if (at == std::string::npos) return {};
+    const size_t from = at + start.size();
+    return text_.substr(from, text_.find('\n', from) - from);
+  }
+
+ private:
+  std::string text_;
+};
+
+std::string RbdId(const fs::path& dir) {
+  const std::string pool = ReadLine(dir / "device/pool");
+  const std::string image = ReadLine(dir / "device/name");
+  if (pool.empty() || image.empty()) return {};
+  const std::string space = ReadLine(dir / "device/pool_ns");
+  const std::string snapshot = ReadLine(dir / "device/current_snap");
+  std::string id = "rbd:" + pool + "/" + (space.empty() ? "" : space + "/") + image;
+  if (!snapshot.empty() && snapshot != "-") id += "@" + snapshot;
+  return id;
+}
+
+// The kernel writes a UUID with dashes, mdadm in udev's database with colons.
+std::string MdId(const fs::path& dir, const DeviceRoots& roots, const std::string& name, uint32_t dev) {
+  std::string uuid = ReadLine(dir / "md/uuid");
+  if (IsUnset(uuid)) uuid = UdevProperties(roots, dev).Get("MD_UUID");
+  std::erase_if(uuid, [](char c) { return c == '-' || c == ':'; });
+  return "md:" + (IsUnset(uuid) ? name : uuid);
+}
+
+std::string WorldWideId(const fs::path& dir) {
+  for (const char* attribute : {"wwid", "device/wwid"}) {
+    const std::string id = Squeezed(ReadLine(dir / attribute));
+    if (!IsUnset(id)) return "wwid:" + id;
+  }
+  for (const char* attribute : {"nguid", "uuid"}) {
+    const std::string id = ReadLine(dir / attribute);
+    if (!IsUnset(id)) return std::string(attribute) + ":" + id;
+  }
+  return {};
+}
+
+std::string WithPrefix(std::string_view prefix, const std::string& value) {
+  return value.empty() ? std::string() : std::string(prefix) + value;
+}
+
+std::string ReadId(const DeviceRoots& roots, const BlockDevice& device) {
+  const fs::path dir = roots.sysfs / "block" / device.name;
+  const std::string& type = device.type;
+  if (type == "loop") return LoopId(roots, device.name);
+  if (type == "dm") return WithPrefix("dm:", ReadLine(dir / "dm/uuid"));
+  if (type == "md") return MdId(dir, roots, device.name, device.dev);
+  if (type == "zram" || type == "ram") return type + ":" + device.name;
+  if (type == "nbd") return WithPrefix("nbd:", ReadLine(dir / "backend"));
+  if (type == "rbd") return RbdId(dir);
+  return WorldWideId(dir);
+}
+
+// A virtio disk's own `serial` attribute asks the device: udev's database, made
+// when the disk came, is the place to look.
+std::string ReadSerial(const DeviceRoots& roots, const BlockDevice& device) {
+  if (device.type == "scsi" || device.type == "nvme" || device.name.starts_with("mmcblk")) {
+    const std::string serial = Squeezed(ReadLine(roots.sysfs / "block" / device.name / "device/serial"));
+    if (!IsUnset(serial)) return serial;
+  }
+  if (device.type != "scsi" && device.type != "virtio" && device.type != "other") return {};
+  const UdevProperties udev(roots, device.dev);
+  const std::string serial = udev.Get("ID_SERIAL_SHORT");
+  return Squeezed(serial.empty() ? udev.Get("ID_SERIAL") : serial);
+}
+
+}  // namespace
+
+DeviceRoots::DeviceRoots(const fs::path& sysfs_root) : sysfs(sysfs_root.lexically_normal()) {
+  if (!sysfs.has_filename()) sysfs = sysfs.parent_path();
+  procfs = sysfs.parent_path() / "proc";
+  udev_data = sysfs.parent_path() / "run/udev/data";
+}
+
+std::optional<uint32_t> ParseDev(std::string_view text) {
+  uint32_t major = 0;
+  uint32_t minor = 0;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, major);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != ':') return std::nullopt;
+  const auto second = std::from_chars(first.ptr + 1, end, minor);
+  if (second.ec != std::errc() || second.ptr != end) return std::nullopt;
+  if (major >= 1u << (32 - FFDC_DEV_MINOR_BITS) || minor >= 1u << FFDC_DEV_MINOR_BITS) return std::nullopt;
+  return major << FFDC_DEV_MINOR_BITS | minor;
+}
+
+std::string FormatDev(uint32_t dev) {
+  return std::to_string(FFDC_DEV_MAJOR(dev)) + ":" + std::to_string(FFDC_DEV_MINOR(dev));
+}
+
+std::string PrintableUtf8(std::string_view bytes) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size());
+  while (!bytes.empty()) {
+    const auto first = static_cast<unsigned char>(bytes.front());
+    const size_t length = Utf8Length(bytes);
+    if (length == 0) {
+      out.append("\\x").append(1, kHex[first >> 4]).append(1, kHex[first & 0xf]);
+    } else {
+      out.append(bytes.substr(0, length));
+    }
+    bytes.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return out;
+}
+
+void HiddenDisks::Load() {
+  if (loaded_) return;
+  loaded_ = true;
+  const auto text = ReadFile(roots_.procfs / "diskstats");
+  if (!text) return;
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    std::array<std::string_view, 3> fields;  // major, minor, name
+    size_t at = 0;
+    for (auto& field : fields) {
+      at = std::min(line.find_first_not_of(' ', at), line.size());
+      const size_t end = std::min(line.find(' ', at), line.size());
+      field = line.substr(at, end - at);
+      at = end;
+    }
+    if (const auto dev = ParseDev(std::string(fields[0]) + ":" + std::string(fields[1])))
+      devs_.emplace(fields[2], *dev);
+  }
+}
+
+std::optional<uint32_t> HiddenDisks::DevOf(const std::string& name) {
+  Load();
+  const auto found = devs_.find(name);
+  if (found == devs_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::string HiddenDisks::NameOf(uint32_t dev) {
+  Load();
+  const auto found =
+      std::find_if(devs_.begin(), devs_.end(), [dev](const auto& entry) { return entry.second == dev; });
+  return found == devs_.end() ? "" : found->first;
+}
+
+std::string LoopId(const DeviceRoots& roots, const std::string& name) {
+  constexpr std::string_view kDeleted = " (deleted)";  // the kernel's note; the device is still the same
+  std::string path = ReadLine(roots.sysfs / "block" / name / "loop/backing_file");
+  if (path.ends_with(kDeleted)) path.resize(path.size() - kDeleted.size());
+  return path.empty() ? "" : PrintableUtf8(std::string(kLoopIdPrefix) + path);
+}
+
+std::optional<BlockDevice> ReadDevice(const DeviceRoots& roots, const std::string& name,
+                                      HiddenDisks& hidden) {
+  const fs::path dir = roots.sysfs / "block" / name;
+  auto dev = ParseDev(ReadLine(dir / "dev"));
+  if (!dev && ReadLine(dir / "hidden") == "1") dev = hidden.DevOf(name);
+  if (!dev) return std::nullopt;
+
+  BlockDevice device;
+  device.dev = *dev;
+  device.name = name;
+  device.type = ReadType(dir, name, *dev);
+  device.bio_based = !Exists(dir / "mq");
+  const std::string serial = ReadSerial(roots, device);
+  std::string id = ReadId(roots, device);
+  if (id.empty()) id = WithPrefix("serial:", serial);
+  if (id.empty()) id = "dev:" + FormatDev(*dev);
+
+  std::string model = Squeezed(ReadLine(dir / "device/model"));
+  if (device.type == "scsi" || device.type == "cdrom")
+    model = Squeezed(ReadLine(dir / "device/vendor") + " " + model);
+  device.subject.set_type("block_device");
+  device.subject.set_id(PrintableUtf8(id));
+  device.subject.set_name(PrintableUtf8(name));
+  device.subject.set_model(PrintableUtf8(model));
+  device.subject.set_serial(PrintableUtf8(serial));
+  return device;
+}
+
+}  // namespace ffdc

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What lies above a disk: partitions, holders, mounts.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/fd.h"
+#include "probe/device_identity.h"
+
+namespace ffdc {
+
+// <proc>/self/mountinfo, read again only when the kernel says that it changed.
+class MountTable {
+ public:
+  explicit MountTable(const DeviceRoots& roots);
+
+  // "/srv (ext4)" for each mount of the device. names: what its filesystem may
+  // call it (kernel name, dm name), for those that hide its number (btrfs).
+  std::vector<std::string> MountsOf(uint32_t dev, const std::vector<std::string>& names);
+
+ private:
+  void Update();
+  void ParseLine(std::string_view line);
+
+  Fd fd_;
+  bool loaded_ = false;
+  std::unordered_multimap<uint32_t, std::string> by_dev_;
+  std::unordered_multimap<std::string, std::string> by_source_;
+};
+
+// Nearest first, at most kMaxUsers and a last line that counts the rest's existence.
+inline constexpr size_t kMaxUsers = 64;
+std::vector<std::string> ReadUsers(const DeviceRoots& roots, const std::string& disk, MountTable& mounts);
+
+}  // namespace ffdc

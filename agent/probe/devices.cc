@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nothing read here may wait for a device (it may be the one that hangs):
+//  - identity: SCSI wwid, model, vendor and serial are copies that the kernel
+//    made when it found the disk (never the vpd_* files, never a rescan); NVMe
+//    ids and strings lie in its namespace and subsystem structures; dm, md, nbd,
+//    rbd and loop names are theirs (rbd's size and features are not read: they
+//    wait for a refresh from the cluster). A virtio disk's `serial` is a command
+//    sent to the device, so it is taken from udev's database instead.
+//  - dev, hidden, removable, holders, partitions, the `mq` folder: kernfs only.
+//  - queue/iostats takes the queue's sysfs lock, which a change of the I/O
+//    scheduler keeps while it waits for requests. It is read once, when a disk is
+//    first seen, not when it fails.
+//  - udev's database, mountinfo, diskstats: tmpfs and procfs.
+#include "probe/devices.h"
+
+#include <libudev.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/fs.h"
+#include "probe/device_identity.h"
+#include "probe/device_users.h"
+
+namespace ffdc {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kUeventBufferBytes = 16 << 20;
+constexpr int kMaxUeventsAtOnce = 1024;  // then the event loop's other sources get their turn
+
+struct UdevDeleter {
+  void operator()(udev* p) const { udev_unref(p); }
+  void operator()(udev_monitor* p) const { udev_monitor_unref(p); }
+  void operator()(udev_device* p) const { udev_device_unref(p); }
+};
+template <class T>
+using UdevPtr = std::unique_ptr<T, UdevDeleter>;
+
+// The kernel's own uevents of disks; udevd need not run.
+class UeventSource {
+ public:
+  void Start() {
+    udev_.reset(udev_new());
+    if (udev_) monitor_.reset(udev_monitor_new_from_netlink(udev_.get(), "kernel"));
+    if (!monitor_) return Stop("cannot open the kernel's uevent socket", errno);
+    // Best effort: without CAP_NET_ADMIN the kernel's default stays.
+    udev_monitor_set_receive_buffer_size(monitor_.get(), kUeventBufferBytes);
+    int failed = udev_monitor_filter_add_match_subsystem_devtype(monitor_.get(), "block", "disk");
+    if (failed >= 0) failed = udev_monitor_enable_receiving(monitor_.get());
+    if (failed < 0) Stop("cannot listen to the kernel's uevents", -failed);
+  }
+
+  void Stop(const std::string& what, int error) {
+    monitor_.reset();
+    problem_ = FailErrno(what, error).value().message + ": devices that come later are found when they fail";
+  }
+
+  // nullptr: nothing waits. lost: the socket overflowed before this one.
+  UdevPtr<udev_device> Next(bool& lost) {
+    while (monitor_) {
+      UdevPtr<udev_device> event(udev_monitor_receive_device(monitor_.get()));
+      if (event) {
+        ++heard_;
+        return event;
+      }
+      if (errno != ENOBUFS) break;
+      ++overflows_;
+      lost = true;
+    }
+    return nullptr;
+  }
+
+  [[nodiscard]] int fd() const { return monitor_ ? udev_monitor_get_fd(monitor_.get()) : -1; }
+
+  [[nodiscard]] v1::Probe Status() const {
+    v1::Probe status;
+    status.set_name("uevents");
+    status.set_active(monitor_ != nullptr);
+    status.set_reason(problem_);
+    status.set_attached_to("netlink kobject_uevent, subsystem block");
+    status.set_records(heard_);
+    status.set_drops(overflows_);
+    return status;
+  }
+
+ private:
+  UdevPtr<udev> udev_;
+  UdevPtr<udev_monitor> monitor_;
+  std::string problem_ = "not the running kernel's sysfs";
+  uint64_t heard_ = 0;
+  uint64_t overflows_ = 0;
+};
+
+class Inventory final : public DeviceInventory {
+ public:
+  Inventory(const fs::path& sysfs, DeviceFilter filter, ChangeSink sink)
+      : roots_(sysfs), filter_(std::move(filter)), sink_(std::move(sink)), mounts_(roots_) {}
+
+  Result<> Start() {
+    // Before the scan, so that nothing comes in between unheard.
+    if (roots_.sysfs == "/sys") uevents_.Start();
+    std::error_code failed;
+    const fs::directory_iterator readable(roots_.sysfs / "block", failed);
+    if (failed) return FailErrno("cannot list block devices in " + roots_.sysfs.string(), failed.value());
+    Rescan();
+    return {};
+  }
+
+  [[nodiscard]] int poll_fd() const override { return uevents_.fd(); }
+  void Consume() override;
+  void Rescan() override;
+  const BlockDevice* Find(uint32_t dev) override;
+  const BlockDevice* FindByName(const std::string& name) override;
+  [[nodiscard]] std::vector<const BlockDevice*> All() const override;
+  [[nodiscard]] std::string NameOf(uint32_t dev) const override;
+  Result<const BlockDevice*> SetOverride(const std::string& name, bool watch) override;
+  [[nodiscard]] v1::Probe Status() const override { return uevents_.Status(); }
+
+ private:
+  struct Entry {
+    BlockDevice device;
+    bool overridden = false;
+  };
+
+  void Handle(udev_device* event);
+  void Refresh(const std::string& name, HiddenDisks& hidden);
+  void Put(BlockDevice fresh);
+  void Decide(Entry& entry) const;
+  void Remove(uint32_t dev);
+  [[nodiscard]] bool LoopChanged(const BlockDevice& device) const;
+
+  const DeviceRoots roots_;
+  const DeviceFilter filter_;
+  const ChangeSink sink_;
+  MountTable mounts_;
+  UeventSource uevents_;
+  std::map<uint32_t, std::unique_ptr<Entry>> entries_;
+  std::unordered_map<std::string, uint32_t> dev_by_name_;
+};
+
+void Inventory::Consume() {
+  bool lost = false;
+  for (int i = 0; i < kMaxUeventsAtOnce; ++i) {
+    const auto event = uevents_.Next(lost);
+    if (!event) break;
+    Handle(event.get());
+  }
+  if (lost) Rescan();
+}
+
+void Inventory::Handle(udev_device* event) {
+  // Not udev_device_get_sysname(): it puts '/' where sysfs has '!'.
+  const std::string name = fs::path(udev_device_get_syspath(event)).filename().string();
+  const char* action = udev_device_get_action(event);
+  if (action != nullptr && std::string_view(action) == "remove") {
+    if (const auto known = dev_by_name_.find(name); known != dev_by_name_.end()) Remove(known->second);
+    return;
+  }
+  HiddenDisks hidden(roots_);
+  Refresh(name, hidden);
+}
+
+void Inventory::Rescan() {
+  std::unordered_set<std::string> names;
+  std::error_code failed;
+  for (fs::directory_iterator it(roots_.sysfs / "block", failed), end; !failed && it != end;
+       it.increment(failed))
+    names.insert(it->path().filename().string());
+  if (failed) return;  // half a list would remove what is still there
+
+  std::vector<uint32_t> gone;
+  for (const auto& [name, dev] : dev_by_name_)
+    if (!names.contains(name)) gone.push_back(dev);
+  for (const uint32_t dev : gone) Remove(dev);
+  HiddenDisks hidden(roots_);
+  for (const std::string& name : names) Refresh(name, hidden);
+}
+
+void Inventory::Refresh(const std::string& name, HiddenDisks& hidden) {
+  if (name.starts_with('.') || name.find('/') != std::string::npos) return;  // a person may have typed it
+  auto found = ReadDevice(roots_, name, hidden);
+  const auto known = dev_by_name_.find(name);
+  if (known != dev_by_name_.end() && (!found || found->dev != known->second)) Remove(known->second);
+  if (!found) return;
+  if (const auto old = entries_.find(found->dev); old != entries_.end() && old->second->device.name != name)
+    Remove(found->dev);  // the number went to another disk
+  Put(std::move(*found));
+}
+
+void Inventory::Put(BlockDevice fresh) {
+  auto& slot = entries_[fresh.dev];
+  const bool is_new = slot == nullptr;
+  if (is_new) {
+    slot = std::make_unique<Entry>();
+    dev_by_name_[fresh.name] = fresh.dev;
+    fresh.iostats = ReadLine(roots_.sysfs / "block" / fresh.name / "queue/iostats") != "0";
+  } else {
+    fresh.iostats = slot->device.iostats;
+  }
+  Entry& entry = *slot;
+  const BlockDevice before = std::exchange(entry.device, std::move(fresh));
+  Decide(entry);
+  const BlockDevice& now = entry.device;
+  if (is_new || before.watched != now.watched || before.bio_based != now.bio_based ||
+      before.type != now.type || before.subject.id() != now.subject.id())
+    sink_({&now, false});
+}
+
+void Inventory::Decide(Entry& entry) const {
+  BlockDevice& device = entry.device;
+  ApplyFilter(filter_, device);
+  if (device.watched && device.type == "loop" && !device.subject.id().starts_with(kLoopIdPrefix)) {
+    device.watched = false;
+    device.reason = "no backing file";
+  }
+  if (entry.overridden) {
+    device.watched = true;
+    device.reason.clear();
+  }
+}
+
+void Inventory::Remove(uint32_t dev) {
+  const auto found = entries_.find(dev);
+  if (found == entries_.end()) return;
+  const std::unique_ptr<Entry> entry = std::move(found->second);
+  entries_.erase(found);
+  dev_by_name_.erase(entry->device.name);
+  sink_({&entry->device, true});
+}
+
+// A loop device gets its file between its first sight and its failure, and the
+// uevent that says so may still wait to be read.
+bool Inventory::LoopChanged(const BlockDevice& device) const {
+  if (device.type != "loop") return false;
+  const std::string id = LoopId(roots_, device.name);
+  return id.empty() ? device.subject.id().starts_with(kLoopIdPrefix) : id != device.subject.id();
+}
+
+const BlockDevice* Inventory::Find(uint32_t dev) {
+  auto found = entries_.find(dev);
+  if (found == entries_.end()) {
+    HiddenDisks hidden(roots_);
+    std::error_code unlisted;
+    const fs::path link = fs::read_symlink(roots_.sysfs / "dev/block" / FormatDev(dev), unlisted);
+    Refresh(unlisted ? hidden.NameOf(dev) : link.filename().string(), hidden);
+    found = entries_.find(dev);
+    if (found == entries_.end()) return nullptr;
+  } else if (LoopChanged(found->second->device)) {
+    HiddenDisks hidden(roots_);
+    Refresh(std::string(found->second->device.name), hidden);
+    found = entries_.find(dev);
+    if (found == entries_.end()) return nullptr;
+  }
+  BlockDevice& device = found->second->device;
+  device.subject.clear_used_by();
+  for (std::string& user : ReadUsers(roots_, device.name, mounts_))
+    device.subject.add_used_by(std::move(user));
+  return &device;
+}
+
+const BlockDevice* Inventory::FindByName(const std::string& name) {
+  auto known = dev_by_name_.find(name);
+  if (known == dev_by_name_.end()) {
+    HiddenDisks hidden(roots_);
+    Refresh(name, hidden);
+    known = dev_by_name_.find(name);
+    if (known == dev_by_name_.end()) return nullptr;
+  }
+  return Find(known->second);
+}
+
+std::vector<const BlockDevice*> Inventory::All() const {
+  std::vector<const BlockDevice*> all;
+  all.reserve(entries_.size());
+  for (const auto& [dev, entry] : entries_) all.push_back(&entry->device);
+  return all;
+}
+
+std::string Inventory::NameOf(uint32_t dev) const {
+  if (const auto found = entries_.find(dev); found != entries_.end()) return found->second->device.name;
+  std::error_code unlisted;
+  const fs::path link = fs::read_symlink(roots_.sysfs / "dev/block" / FormatDev(dev), unlisted);
+  return unlisted ? FormatDev(dev) : PrintableUtf8(link.filename().string());
+}
+
+Result<const BlockDevice*> Inventory::SetOverride(const std::string& name, bool watch) {
+  const BlockDevice* found = FindByName(name);
+  if (found == nullptr)
+    return Fail("cannot watch " + name + ": no such disk in " + (roots_.sysfs / "block").string() +
+                    "; name a whole disk as the kernel does (lsblk -d)",
+                ENODEV);
+  Entry& entry = *entries_.at(found->dev);
+  const bool before = entry.device.watched;
+  entry.overridden = watch;
+  Decide(entry);
+  if (entry.device.watched != before) sink_({&entry.device, false});
+  return found;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DeviceInventory>> DeviceInventory::Open(const fs::path& sysfs, DeviceFilter filter,
+                                                               ChangeSink sink) {
+  auto inventory = std::make_unique<Inventory>(sysfs, std::move(filter), std::move(sink));
+  FFDC_TRY(inventory->Start());
+  return std::unique_ptr<DeviceInventory>(std::move(inventory));
+}
+
+}  // namespace ffdc
