@@ -10,8 +10,13 @@
 #include "config/checks.h"
 #include "config/nearest.h"
 #include "config/schema.h"
+#include "config/screen.h"
 
-#define TOML_EXCEPTIONS 0
+// toml++ 3.3 asserts what only holds in valid files ("[=]" would end the process, or be
+// undefined behaviour with NDEBUG); without the assertions its own checks find the error.
+#undef NDEBUG
+#define TOML_ASSERT(condition) static_cast<void>(0)
+#define TOML_EXCEPTIONS 1
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
@@ -114,12 +119,17 @@ class Reader {
   explicit Reader(std::string_view origin) : origin_(origin) {}
 
   Result<Settings> Read(std::string_view text) {
-    const toml::parse_result parsed = toml::parse(text, origin_);
-    if (!parsed) {
-      Add(parsed.error().source().begin.line, std::string(parsed.error().description()));
+    if (const auto unreadable = config::FindUnreadable(text)) {
+      Add(unreadable->line, unreadable->why);
       return AllErrors();
     }
-    const toml::table& root = parsed.table();
+    toml::table root;
+    try {
+      root = toml::parse(text, origin_);
+    } catch (const toml::parse_error& error) {
+      Add(error.source().begin.line, std::string(error.description()));
+      return AllErrors();
+    }
     for (const auto& [name, node] : root) ReadSection(name, node);
     CheckDeviceLists(root);
     if (!errors_.empty()) return AllErrors();

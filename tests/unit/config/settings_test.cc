@@ -182,7 +182,19 @@ TEST(Settings, SyntaxErrorsAndDuplicatesHaveTheirLine) {
   EXPECT_THAT(ErrorOf("[node]\nname = \n"), HasSubstr("f.toml:2: "));
   EXPECT_THAT(ErrorOf("[node]\nname = 'a'\nname = 'b'\n"), HasSubstr("f.toml:3: "));
   EXPECT_THAT(ErrorOf("not toml at all"), HasSubstr("f.toml:1: "));
-  EXPECT_THAT(ErrorOf(std::string_view("\0\0", 2)), HasSubstr("f.toml:1: "));
+  EXPECT_THAT(ErrorOf("\n[=]"), HasSubstr("f.toml:2: "));
+  EXPECT_EQ(ErrorOf(std::string_view("\n\0", 2)),
+            "f.toml:2: control character 0x00: a configuration is text");
+}
+
+TEST(Settings, OtherThanAsciiStandsInQuotesAndComments) {
+  EXPECT_EQ(Parsed("\xef\xbb\xbf# \u00e9\nspool.path = '/\u00e9'").spool.path, "/\u00e9");
+  EXPECT_EQ(Parsed("spool.path = \"/a\\\"\u00e9\\\\\" # \"\u00e9").spool.path, "/a\"\u00e9\\");
+  EXPECT_EQ(ErrorOf("\n\u00e9 = 1"), "f.toml:2: a character other than ASCII outside of quotes");
+  EXPECT_EQ(ErrorOf("spool.path = '/a' \u00e9"), "f.toml:1: a character other than ASCII outside of quotes");
+  EXPECT_EQ(ErrorOf("spool.path = \"\"\"/a\"\"\""), "f.toml:1: multi-line strings are of no use here");
+  EXPECT_EQ(ErrorOf("spool.path = 0'\u00e9'"), "f.toml:1: a quote in the middle of a word");
+  EXPECT_THAT(ErrorOf("spool.path = '/\xff'"), HasSubstr("f.toml:1: "));
 }
 
 TEST(Settings, DescriptionReadsBackTheSame) {

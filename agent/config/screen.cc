@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/screen.h"
+
+#include <array>
+#include <cstdio>
+
+namespace ffdc::config {
+namespace {
+
+constexpr char kComment = '#';
+
+std::string Hex(unsigned char c) {
+  std::array<char, 8> text{};
+  snprintf(text.data(), text.size(), "0x%02x", c);
+  return text.data();
+}
+
+bool IsControl(unsigned char c) { return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f; }
+
+}  // namespace
+
+std::optional<Unreadable> FindUnreadable(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  unsigned line = 1;
+  char inside = 0;  // the opening quote, or kComment
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (IsControl(static_cast<unsigned char>(c))) {
+      return Unreadable{
+          line, "control character " + Hex(static_cast<unsigned char>(c)) + ": a configuration is text"};
+    }
+    if (c == '\n') {
+      ++line;
+      inside = 0;
+    } else if (inside == 0) {
+      if (static_cast<unsigned char>(c) >= 0x80) {
+        return Unreadable{line, "a character other than ASCII outside of quotes"};
+      }
+      if (c == '"' || c == '\'') {
+        if (text.substr(i, 3) == std::string(3, c))
+          return Unreadable{line, "multi-line strings are of no use here"};
+        constexpr std::string_view kBeforeQuote = " \t\r\n=,.[{";
+        if (i > 0 && kBeforeQuote.find(text[i - 1]) == std::string_view::npos) {
+          return Unreadable{line, "a quote in the middle of a word"};
+        }
+        inside = c;
+      } else if (c == kComment) {
+        inside = kComment;
+      }
+    } else if (inside == '"' && (text.substr(i, 2) == "\\\"" || text.substr(i, 2) == "\\\\")) {
+      ++i;
+    } else if (inside != kComment && c == inside) {
+      inside = 0;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace ffdc::config

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// A look at the text before the TOML library sees it: toml++ 3.3 runs into
+// undefined behaviour on characters that may not stand outside of quotes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ffdc::config {
+
+struct Unreadable {
+  unsigned line;
+  std::string why;
+};
+
+// The first character that no configuration holds: a control character, anything but ASCII outside of
+// quotes and comments, a quote glued to the word before it, or the start of a multi-line string (no key needs
+// one).
+std::optional<Unreadable> FindUnreadable(std::string_view text);
+
+}  // namespace ffdc::config
