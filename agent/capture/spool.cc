@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/spool.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "base/fs.h"
+#include "base/proto_json.h"
+
+namespace ffdc {
+namespace fs = std::filesystem;
+
+Result<std::optional<v1::Manifest>> FindSealed(const std::string& dir, const std::string& incident_id) {
+  auto text = ReadFile(dir + "/" + kManifestName);
+  if (!text && (text.error().code == ENOENT || text.error().code == ENOTDIR)) return std::nullopt;
+  if (!text) return Unexpected(text.error());
+  v1::Manifest manifest;
+  if (!FromJson(*text, &manifest) || manifest.incident_id() != incident_id) return std::nullopt;
+  const std::string archive = dir + "/" + kArchiveName;
+  struct stat info {};
+  if (::stat(archive.c_str(), &info) != 0) {
+    if (errno == ENOENT) return std::nullopt;
+    return FailErrno("cannot stat " + archive);
+  }
+  if (static_cast<uint64_t>(info.st_size) != manifest.archive_bytes()) return std::nullopt;
+  return manifest;
+}
+
+Result<std::vector<std::string>> ListTmp(const std::string& spool_dir, const std::string& prefix) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (fs::directory_iterator entry(spool_dir + "/tmp", code), end; !code && entry != end;
+       entry.increment(code)) {
+    std::string name = entry->path().filename().string();
+    if (name.starts_with(prefix)) names.push_back(std::move(name));
+  }
+  if (code && code != std::errc::no_such_file_or_directory) {
+    return FailErrno("cannot list " + spool_dir + "/tmp", code.value());
+  }
+  return names;
+}
+
+Result<> CleanSpool(const v1::SpoolCleanArgs& args) {
+  FFDC_ASSIGN(const auto names, ListTmp(args.spool_dir(), ""));
+  for (const std::string& name : names) {
+    // A seal with a staging folder cleans up for itself, and may be running right now.
+    const std::string incident_id = name.substr(0, name.find('.'));
+    std::error_code code;
+    if (fs::exists(args.captures_dir() + "/" + incident_id + "/job.pb", code)) continue;
+    FFDC_TRY(RemoveAll(args.spool_dir() + "/tmp/" + name));
+  }
+  return {};
+}
+
+}  // namespace ffdc
