@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// io.error: requests or bios of a block device failed. One event a device; it
+// ends when the device did not fail for quiet_after.
+#include <algorithm>
+#include <array>
+#include <map>
+#include <tuple>
+
+#include "detect/detector.h"
+
+namespace ffdc {
+namespace {
+
+constexpr int kMaxEvidence = 16;
+constexpr int kMaxClients = 32;
+
+// blk_status_t (include/linux/blk_types.h): the device answered, but said no.
+constexpr uint8_t kStatusNoSpace = 3;
+constexpr uint8_t kStatusReservationConflict = 6;
+constexpr uint8_t kOpRead = 0;
+constexpr uint8_t kOpWrite = 1;
+
+struct KeyOrder {
+  bool operator()(const ffdc_storm_key& a, const ffdc_storm_key& b) const {
+    return std::tie(a.dev, a.op, a.status, a.source) < std::tie(b.dev, b.op, b.status, b.source);
+  }
+};
+
+v1::Severity SeverityOf(const ffdc_storm_key& key) {
+  if (key.status == kStatusNoSpace || key.status == kStatusReservationConflict) return v1::WARNING;
+  return key.op == kOpRead || key.op == kOpWrite ? v1::CRITICAL : v1::WARNING;
+}
+
+class IoErrorDetector final : public Detector {
+ public:
+  IoErrorDetector(const DetectorWorld& world, EventSink sink) : world_(world), sink_(std::move(sink)) {}
+
+  void OnRecord(const ffdc_record_header& header) override {
+    if (header.kind != FFDC_RECORD_BLOCK_ERROR && header.kind != FFDC_RECORD_BIO_ERROR) return;
+    const auto& record = reinterpret_cast<const ffdc_block_error&>(header);
+    const ffdc_storm_key key{record.dev, record.op, record.status, static_cast<uint16_t>(header.kind)};
+    if (!world_.watched(record.dev)) return;
+    const auto [found, opened] = devices_.try_emplace(record.dev);
+    Device& device = found->second;
+    Count(device, key, record.total, 0, header.time_ns);
+    AddEvidence(device.event, record);
+    if (opened) Open(device, record.dev);
+  }
+
+  void OnTick(const FailureTotals& totals) override {
+    for (const auto& [key, entry] : totals) Settle(key, entry);
+    const uint64_t now = world_.clock->MonotonicNs();
+    const auto quiet = static_cast<uint64_t>(world_.quiet_after.count());
+    for (auto device = devices_.begin(); device != devices_.end();) {
+      const bool ended = now > device->second.event.last_mono_ns() + quiet;
+      if (device->second.changed || ended)
+        Send(device->second, ended ? EventPhase::kEnded : EventPhase::kUpdated);
+      if (ended) {
+        for (const auto& [key, count] : device->second.counts) settled_[key] = count.total;
+        device = devices_.erase(device);
+      } else {
+        ++device;
+      }
+    }
+  }
+
+ private:
+  struct KeyCount {
+    uint64_t base = 0;  // the kernel's total before this event
+    uint64_t total = 0;
+    uint64_t suppressed_base = 0;
+    uint64_t suppressed = 0;
+  };
+  struct Device {
+    v1::Event event;
+    std::map<ffdc_storm_key, KeyCount, KeyOrder> counts;
+    bool changed = false;
+  };
+
+  // The kernel's total of a key: grown since the last event means that the device
+  // failed, also where every record of it was lost.
+  void Settle(const ffdc_storm_key& key, const ffdc_storm_entry& entry) {
+    const auto settled = settled_.find(key);
+    if (settled != settled_.end() && entry.total < settled->second)
+      settled_.erase(settled);  // the table was cleared
+    const auto known = devices_.find(key.dev);
+    if (known != devices_.end()) {
+      Count(known->second, key, entry.total, entry.suppressed, entry.last_ns);
+      return;
+    }
+    if (entry.total <= Base(key)) return;
+    if (!world_.watched(key.dev)) {
+      settled_[key] = entry.total;
+      return;
+    }
+    Device& device = devices_[key.dev];
+    Count(device, key, entry.total, entry.suppressed, entry.last_ns);
+    Open(device, key.dev);
+  }
+
+  uint64_t Base(const ffdc_storm_key& key) const {
+    const auto found = settled_.find(key);
+    return found == settled_.end() ? 0 : found->second;
+  }
+
+  void Count(Device& device, const ffdc_storm_key& key, uint64_t total, uint64_t suppressed,
+             uint64_t time_ns) {
+    const auto [found, fresh] = device.counts.try_emplace(key);
+    KeyCount& count = found->second;
+    if (fresh) {
+      count.base = Base(key);
+      count.suppressed_base = suppressed_settled_[key];
+    }
+    if (total <= count.total && suppressed <= count.suppressed) return;
+    count.total = std::max(total, count.total);
+    count.suppressed = std::max(suppressed, count.suppressed);
+    suppressed_settled_[key] = count.suppressed;
+    device.changed = true;
+    v1::Event& event = device.event;
+    if (event.first_mono_ns() == 0 || time_ns < event.first_mono_ns()) event.set_first_mono_ns(time_ns);
+    event.set_last_mono_ns(std::max(time_ns, event.last_mono_ns()));
+  }
+
+  void Open(Device& device, uint32_t dev) {
+    v1::Event& event = device.event;
+    event.set_id(world_.ids->Next());
+    event.set_kind("io.error");
+    event.set_domain(v1::OTHER);
+    event.set_node(world_.node);
+    *event.mutable_subject() = world_.subject(dev);
+    Send(device, EventPhase::kOpened);
+  }
+
+  void Send(Device& device, EventPhase phase) {
+    v1::Event& event = device.event;
+    event.clear_errors();
+    uint64_t sum = 0;
+    v1::Severity severity = v1::INFO;
+    for (const auto& [key, count] : device.counts) {
+      if (count.total <= count.base) continue;
+      v1::ErrorCount& error = *event.add_errors();
+      error.set_op(world_.op_name(key.op));
+      error.set_status(world_.status_name(key.status));
+      error.set_blk_status(key.status);
+      error.set_count(count.total - count.base);
+      error.set_suppressed(count.suppressed - count.suppressed_base);
+      sum += error.count();
+      severity = std::max(severity, SeverityOf(key));
+    }
+    std::sort(event.mutable_errors()->begin(), event.mutable_errors()->end(),
+              [](const v1::ErrorCount& a, const v1::ErrorCount& b) { return a.count() > b.count(); });
+    event.set_count(sum);
+    event.set_severity(severity);
+    SetTime(event.first_mono_ns(), *event.mutable_first_at());
+    SetTime(event.last_mono_ns(), *event.mutable_last_at());
+    event.set_summary(Summary(event));
+    device.changed = false;
+    sink_(event, phase);
+  }
+
+  void SetTime(uint64_t mono_ns, google::protobuf::Timestamp& stamp) const {
+    const int64_t wall = world_.clock->WallOf(mono_ns);
+    stamp.set_seconds(wall / 1'000'000'000);
+    stamp.set_nanos(static_cast<int32_t>(wall % 1'000'000'000));
+  }
+
+  static std::string Summary(const v1::Event& event) {
+    std::string text = event.subject().name() + ": ";
+    for (int i = 0; i < event.errors_size() && i < 3; ++i) {
+      const v1::ErrorCount& error = event.errors(i);
+      text += (i == 0 ? "" : ", ") + error.op() + " failed";
+      if (error.count() > 1) text += " " + std::to_string(error.count()) + " times";
+      text += " (" + error.status() + ")";
+    }
+    if (event.errors_size() > 3) text += ", ...";
+    if (event.evidence_size() != 0) text += ", first at sector " + std::to_string(event.evidence(0).sector());
+    return text;
+  }
+
+  void AddEvidence(v1::Event& event, const ffdc_block_error& record) {
+    v1::Client client = world_.client(record.cgroup_id, record.cgroup_hierarchy);
+    if (!client.type().empty()) AddClient(event, client);
+    if (event.evidence_size() >= kMaxEvidence) return;
+    v1::FailedIo& io = *event.add_evidence();
+    io.set_time_mono_ns(record.header.time_ns);
+    io.set_time_wall_ns(world_.clock->WallOf(record.header.time_ns));
+    io.set_op(world_.op_name(record.op));
+    for (auto& name : world_.request_flag_names(record.rq_flags)) io.add_flags(std::move(name));
+    io.set_sector(record.sector);
+    io.set_len_bytes(record.len_bytes);
+    io.set_latency_ns(record.latency_ns);
+    io.set_status(world_.status_name(record.status));
+    io.set_device(world_.subject(record.dev).name());
+    if (!client.type().empty()) *io.mutable_client() = std::move(client);
+  }
+
+  // Counts the failures that were sent one by one; storm control keeps the rest back.
+  static void AddClient(v1::Event& event, const v1::Client& client) {
+    for (v1::Client& known : *event.mutable_clients()) {
+      if (known.type() != client.type() || known.cgroup() != client.cgroup()) continue;
+      known.set_failures(known.failures() + 1);
+      return;
+    }
+    if (event.clients_size() >= kMaxClients) return;
+    v1::Client& added = *event.add_clients();
+    added = client;
+    added.set_failures(1);
+  }
+
+  DetectorWorld world_;
+  EventSink sink_;
+  std::map<uint32_t, Device> devices_;  // with an open event
+  std::map<ffdc_storm_key, uint64_t, KeyOrder> settled_;
+  std::map<ffdc_storm_key, uint64_t, KeyOrder> suppressed_settled_;
+};
+
+FFDC_REGISTER_DETECTOR("io.error",
+                       [](const DetectorWorld& world, EventSink sink) -> std::unique_ptr<Detector> {
+                         return std::make_unique<IoErrorDetector>(world, std::move(sink));
+                       });
+
+}  // namespace
+}  // namespace ffdc

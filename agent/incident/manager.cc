@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "incident/manager.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace ffdc {
+namespace {
+
+using google::protobuf::Timestamp;
+
+constexpr int kMaxEvents = 64;
+
+void SetTime(int64_t wall_ns, Timestamp& stamp) {
+  stamp.set_seconds(wall_ns / 1'000'000'000);
+  stamp.set_nanos(static_cast<int32_t>(wall_ns % 1'000'000'000));
+}
+
+int64_t ToNs(const Timestamp& stamp) { return stamp.seconds() * 1'000'000'000 + stamp.nanos(); }
+
+bool Captured(const v1::Capture& capture) {
+  return capture.state() == v1::SEALED || capture.state() == v1::STORED;
+}
+
+void MergeClients(v1::Incident& incident) {
+  std::map<std::pair<std::string, std::string>, v1::Client> merged;
+  for (const v1::Event& event : incident.events()) {
+    for (const v1::Client& client : event.clients()) {
+      v1::Client& sum = merged[{client.type(), client.cgroup()}];
+      const uint64_t failures = sum.failures() + client.failures();
+      sum = client;
+      sum.set_failures(failures);
+    }
+  }
+  incident.clear_clients();
+  for (auto& [key, client] : merged) *incident.add_clients() = std::move(client);
+}
+
+std::string CaptureProblem(const v1::Capture& capture) {
+  switch (capture.state()) {
+    case v1::COLLECTING:
+      return "still collecting";
+    case v1::FAILED:
+      return "failed: " + capture.error();
+    case v1::DROPPED:
+      return "dropped: " + capture.error();
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+IncidentManager::IncidentManager(IncidentOptions options, const Clock& clock, UuidGenerator& ids,
+                                 IncidentCallbacks callbacks)
+    : options_(std::move(options)), clock_(clock), ids_(ids), callbacks_(std::move(callbacks)) {}
+
+void IncidentManager::Load(std::vector<v1::Incident> incidents) {
+  for (v1::Incident& incident : incidents) {
+    if (incident.state() == v1::OPEN) quiet_since_ns_[incident.id()] = clock_.MonotonicNs();
+    std::string id = incident.id();
+    incidents_.insert_or_assign(std::move(id), std::move(incident));
+  }
+}
+
+void IncidentManager::Adopt(const v1::Manifest& manifest) {
+  if (!incidents_.contains(manifest.incident_id())) {
+    v1::Incident incident;
+    const v1::Event& trigger = manifest.trigger();
+    incident.set_id(manifest.incident_id());
+    incident.set_kind(trigger.kind());
+    incident.set_domain(trigger.domain());
+    incident.set_severity(trigger.severity());
+    incident.set_state(v1::CLOSED);
+    *incident.mutable_opened_at() = trigger.first_at();
+    *incident.mutable_last_event_at() = trigger.last_at();
+    *incident.mutable_closed_at() = trigger.last_at();
+    incident.set_cluster(manifest.cluster());
+    incident.set_origin_node(manifest.node());
+    *incident.mutable_subject() = trigger.subject();
+    *incident.add_events() = trigger;
+    incident.set_summary(trigger.summary());
+    incident.set_repeat(manifest.repeat());
+    MergeClients(incident);
+    incidents_[manifest.incident_id()] = std::move(incident);
+  }
+  CaptureSealed(manifest);
+}
+
+v1::Incident* IncidentManager::FindOpen(const std::string& kind, const std::string& subject_id) {
+  for (const auto& [id, since] : quiet_since_ns_) {
+    v1::Incident& incident = incidents_[id];
+    if (incident.kind() == kind && incident.subject().id() == subject_id) return &incident;
+  }
+  return nullptr;
+}
+
+void IncidentManager::OnEvent(const v1::Event& event, bool ended) {
+  v1::Incident* incident = FindOpen(event.kind(), event.subject().id());
+  const bool opened = incident == nullptr;
+  if (opened) {
+    if (ended) return;  // its incident was deleted by a person
+    incident = &Open(event);
+  }
+  auto& events = *incident->mutable_events();
+  auto known =
+      std::find_if(events.begin(), events.end(), [&](const v1::Event& e) { return e.id() == event.id(); });
+  if (known == events.end()) {
+    if (events.size() >= kMaxEvents) events.DeleteSubrange(1, 1);  // the first one stays
+    *events.Add() = event;
+    known = events.end() - 1;
+  } else {
+    *known = event;
+  }
+  known->set_incident_id(incident->id());
+  if (ended) {
+    active_[incident->id()].erase(event.id());
+  } else {
+    active_[incident->id()].insert(event.id());
+  }
+  quiet_since_ns_[incident->id()] = std::max(quiet_since_ns_[incident->id()], event.last_mono_ns());
+  if (ToNs(event.last_at()) > ToNs(incident->last_event_at()))
+    *incident->mutable_last_event_at() = event.last_at();
+  incident->set_severity(std::max(incident->severity(), event.severity()));
+  incident->set_summary(events.Get(0).summary());
+  MergeClients(*incident);
+  if (opened) {
+    SettleCompleteness(*incident);
+    const v1::Event trigger = *known;
+    callbacks_.opened(*incident, trigger);
+  }
+  Changed(*incident);
+}
+
+v1::Incident& IncidentManager::Open(const v1::Event& event) {
+  v1::Incident incident;
+  incident.set_id(ids_.Next());
+  incident.set_kind(event.kind());
+  incident.set_domain(event.domain());
+  incident.set_severity(event.severity());
+  incident.set_state(v1::OPEN);
+  *incident.mutable_opened_at() = event.first_at();
+  incident.set_cluster(options_.cluster);
+  incident.set_origin_node(options_.node);
+  *incident.mutable_subject() = event.subject();
+  incident.set_repeat(std::any_of(incidents_.begin(), incidents_.end(), [&](const auto& known) {
+    return known.second.kind() == event.kind() && known.second.subject().id() == event.subject().id() &&
+           std::any_of(known.second.captures().begin(), known.second.captures().end(), Captured);
+  }));
+  v1::Capture& capture = *incident.add_captures();
+  capture.set_node(options_.node);
+  capture.set_state(v1::COLLECTING);
+  SetTime(clock_.RealtimeNs(), *capture.mutable_started_at());
+  const std::string id = incident.id();
+  quiet_since_ns_[id] = event.last_mono_ns();
+  return incidents_[id] = std::move(incident);
+}
+
+const v1::Incident& IncidentManager::OpenManual(const std::string& reason) {
+  v1::Event event;
+  event.set_id(ids_.Next());
+  event.set_kind("manual");
+  event.set_domain(v1::REQUESTED);
+  event.set_severity(v1::INFO);
+  event.set_node(options_.node);
+  event.mutable_subject()->set_type("node");
+  // Not the node's name alone: two dumps at the same time are two incidents.
+  event.mutable_subject()->set_id("dump:" + event.id());
+  event.mutable_subject()->set_name(options_.node);
+  event.set_first_mono_ns(clock_.MonotonicNs());
+  event.set_last_mono_ns(event.first_mono_ns());
+  SetTime(clock_.RealtimeNs(), *event.mutable_first_at());
+  *event.mutable_last_at() = event.first_at();
+  event.set_count(1);
+  event.set_summary(reason.empty() ? "dump requested" : "dump requested: " + reason);
+  OnEvent(event, false);
+  v1::Incident& incident = *FindOpen(event.kind(), event.subject().id());
+  incident.set_reason(reason);
+  event.set_incident_id(incident.id());
+  // Over by nature: nothing goes on that could become quiet.
+  active_.erase(incident.id());
+  quiet_since_ns_.erase(incident.id());
+  incident.set_state(v1::CLOSED);
+  *incident.mutable_closed_at() = event.last_at();
+  Changed(incident);
+  return incident;
+}
+
+void IncidentManager::Tick() {
+  const uint64_t now = clock_.MonotonicNs();
+  const auto quiet = static_cast<uint64_t>(options_.quiet_after.count());
+  for (auto open = quiet_since_ns_.begin(); open != quiet_since_ns_.end();) {
+    const auto active = active_.find(open->first);
+    if ((active != active_.end() && !active->second.empty()) || now <= open->second + quiet) {
+      ++open;
+      continue;
+    }
+    v1::Incident& incident = incidents_[open->first];
+    if (active != active_.end()) active_.erase(active);
+    open = quiet_since_ns_.erase(open);
+    incident.set_state(v1::CLOSED);
+    SetTime(clock_.RealtimeNs(), *incident.mutable_closed_at());
+    Changed(incident);
+    callbacks_.closed(incident);
+  }
+}
+
+v1::Capture& IncidentManager::OwnCapture(v1::Incident& incident) {
+  for (v1::Capture& capture : *incident.mutable_captures()) {
+    if (capture.node() == options_.node) return capture;
+  }
+  v1::Capture& capture = *incident.add_captures();
+  capture.set_node(options_.node);
+  return capture;
+}
+
+void IncidentManager::CaptureSealed(const v1::Manifest& manifest) {
+  const auto found = incidents_.find(manifest.incident_id());
+  if (found == incidents_.end()) return;  // deleted meanwhile
+  v1::Capture& capture = OwnCapture(found->second);
+  if (capture.state() == v1::STORED) return;
+  capture.set_state(v1::SEALED);
+  capture.set_bytes(manifest.archive_bytes());
+  capture.set_sha256(manifest.archive_sha256());
+  capture.set_where("spool");
+  capture.clear_error();
+  *capture.mutable_started_at() = manifest.started_at();
+  *capture.mutable_sealed_at() = manifest.sealed_at();
+  if (manifest.frozen_mono_ns() > manifest.failure_mono_ns())
+    capture.set_frozen_after_ns(manifest.frozen_mono_ns() - manifest.failure_mono_ns());
+  const int64_t sealed_after = ToNs(manifest.sealed_at()) - ToNs(manifest.trigger().first_at());
+  capture.set_sealed_after_ns(static_cast<uint64_t>(std::max<int64_t>(sealed_after, 0)));
+  uint32_t ok = 0;
+  for (const v1::CollectorResult& result : manifest.collectors()) ok += result.outcome() == v1::OK ? 1 : 0;
+  capture.set_collectors_ok(ok);
+  capture.set_collectors_failed(static_cast<uint32_t>(manifest.collectors_size()) - ok);
+  *found->second.mutable_completeness()->mutable_losses() = manifest.losses();
+  Changed(found->second);
+}
+
+void IncidentManager::CaptureStored(const v1::Manifest& manifest, const std::string& where) {
+  Adopt(manifest);
+  const auto found = incidents_.find(manifest.incident_id());
+  v1::Capture& capture = OwnCapture(found->second);
+  capture.set_state(v1::STORED);
+  capture.set_where(where);
+  capture.clear_error();
+  SetTime(clock_.RealtimeNs(), *capture.mutable_stored_at());
+  Changed(found->second);
+}
+
+void IncidentManager::CaptureFailed(const std::string& id, const std::string& error) {
+  const auto found = incidents_.find(id);
+  if (found == incidents_.end()) return;
+  v1::Capture& capture = OwnCapture(found->second);
+  capture.set_state(v1::FAILED);
+  capture.set_error(error);
+  Changed(found->second);
+}
+
+void IncidentManager::CaptureDropped(const std::string& id, const std::string& reason) {
+  const auto found = incidents_.find(id);
+  if (found == incidents_.end()) return;
+  v1::Capture& capture = OwnCapture(found->second);
+  capture.set_state(v1::DROPPED);
+  capture.set_error(reason);
+  Changed(found->second);
+}
+
+Result<const v1::Incident*> IncidentManager::Find(const std::string& prefix) const {
+  if (prefix.empty()) return Fail("no incident id given: see 'ffdcctl incident list'", EINVAL);
+  const auto first = incidents_.lower_bound(prefix);
+  if (first == incidents_.end() || !first->first.starts_with(prefix))
+    return Fail("there is no incident " + prefix + ": see 'ffdcctl incident list'", ENOENT);
+  const auto next = std::next(first);
+  if (first->first != prefix && next != incidents_.end() && next->first.starts_with(prefix))
+    return Fail("incident " + prefix + " is ambiguous: " + first->first + " and " + next->first +
+                    " begin with it: give more characters",
+                EINVAL);
+  return &first->second;
+}
+
+const v1::Incident* IncidentManager::Get(const std::string& id) const {
+  const auto found = incidents_.find(id);
+  return found == incidents_.end() ? nullptr : &found->second;
+}
+
+std::vector<const v1::Incident*> IncidentManager::List(uint32_t limit, const std::string& state) const {
+  std::vector<const v1::Incident*> list;
+  for (auto entry = incidents_.rbegin(); entry != incidents_.rend(); ++entry) {
+    if (limit != 0 && list.size() >= limit) break;
+    if (state == "open" && entry->second.state() != v1::OPEN) continue;
+    if (state == "closed" && entry->second.state() != v1::CLOSED) continue;
+    list.push_back(&entry->second);
+  }
+  return list;
+}
+
+Result<const v1::Incident*> IncidentManager::Pin(const std::string& id, bool pinned) {
+  FFDC_ASSIGN(const v1::Incident* found, Find(id));
+  v1::Incident& incident = incidents_[found->id()];
+  incident.set_pinned(pinned);
+  Changed(incident);
+  return found;
+}
+
+void IncidentManager::Forget(const std::string& id) {
+  incidents_.erase(id);
+  active_.erase(id);
+  quiet_since_ns_.erase(id);
+}
+
+std::vector<std::string> IncidentManager::KeepIds() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, incident] : incidents_) {
+    if (incident.pinned() || incident.state() == v1::OPEN) ids.push_back(id);
+  }
+  return ids;
+}
+
+uint64_t IncidentManager::open() const { return quiet_since_ns_.size(); }
+
+void IncidentManager::Changed(v1::Incident& incident) {
+  SettleCompleteness(incident);
+  callbacks_.changed(incident);
+}
+
+void IncidentManager::SettleCompleteness(v1::Incident& incident) const {
+  v1::Completeness& complete = *incident.mutable_completeness();
+  uint32_t captured = 0;
+  uint32_t stored = 0;
+  complete.clear_missing();
+  for (const v1::Capture& capture : incident.captures()) {
+    captured += Captured(capture) ? 1 : 0;
+    stored += capture.state() == v1::STORED ? 1 : 0;
+    if (!Captured(capture)) complete.add_missing(capture.node() + ": " + CaptureProblem(capture));
+  }
+  const auto expected = static_cast<uint32_t>(incident.captures_size());
+  complete.set_expected(expected);
+  complete.set_captured(captured);
+  complete.set_stored(stored);
+  complete.set_complete(stored == expected && complete.losses_size() == 0);
+}
+
+}  // namespace ffdc

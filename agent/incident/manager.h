@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Groups events into incidents, latches the first failure, and keeps what is
+// known about every incident and its captures. The agent's memory is the truth
+// while it runs; the index and the manifests bring it back. Loop thread only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/uuid.h"
+#include "ffdc/v1/incident.pb.h"
+#include "ffdc/v1/manifest.pb.h"
+
+namespace ffdc {
+
+struct IncidentOptions {
+  std::string node;
+  std::string cluster;
+  std::chrono::nanoseconds quiet_after{60'000'000'000};
+};
+
+struct IncidentCallbacks {
+  // A new incident: freeze and capture now. trigger is its first event.
+  std::function<void(const v1::Incident&, const v1::Event& trigger)> opened;
+  // It was quiet for quiet_after.
+  std::function<void(const v1::Incident&)> closed;
+  // Anything of it changed: to be written down and shown.
+  std::function<void(const v1::Incident&)> changed;
+};
+
+class IncidentManager {
+ public:
+  IncidentManager(IncidentOptions options, const Clock& clock, UuidGenerator& ids,
+                  IncidentCallbacks callbacks);
+
+  // What the index knew. Incidents left open stay open until quiet_after from now.
+  void Load(std::vector<v1::Incident> incidents);
+  // A sealed capture of a former life, or of this one: brings back an incident that the index lost.
+  void Adopt(const v1::Manifest& manifest);
+
+  // An event opened, changed or ended: joins the open incident of its kind and
+  // subject, or opens one.
+  void OnEvent(const v1::Event& event, bool ended);
+  // An incident that a person asked for.
+  const v1::Incident& OpenManual(const std::string& reason);
+  void Tick();  // closes what is quiet; once a second
+
+  // Captures of this node.
+  void CaptureSealed(const v1::Manifest& manifest);
+  void CaptureStored(const v1::Manifest& manifest, const std::string& where);
+  void CaptureFailed(const std::string& id, const std::string& error);
+  void CaptureDropped(const std::string& id, const std::string& reason);
+
+  // By id or unique prefix of one; ENOENT or EINVAL (ambiguous) with a text that says so.
+  [[nodiscard]] Result<const v1::Incident*> Find(const std::string& prefix) const;
+  [[nodiscard]] const v1::Incident* Get(const std::string& id) const;
+  // Newest first; limit 0: all. state: "open", "closed" or "".
+  [[nodiscard]] std::vector<const v1::Incident*> List(uint32_t limit, const std::string& state) const;
+  Result<const v1::Incident*> Pin(const std::string& id, bool pinned);
+  void Forget(const std::string& id);  // deleted by a person
+
+  // Pinned or open: what retention must not touch.
+  [[nodiscard]] std::vector<std::string> KeepIds() const;
+  [[nodiscard]] uint64_t open() const;
+  [[nodiscard]] uint64_t total() const { return incidents_.size(); }
+
+ private:
+  v1::Incident& Open(const v1::Event& event);
+  v1::Incident* FindOpen(const std::string& kind, const std::string& subject_id);
+  v1::Capture& OwnCapture(v1::Incident& incident);
+  void Changed(v1::Incident& incident);
+  void SettleCompleteness(v1::Incident& incident) const;
+
+  IncidentOptions options_;
+  const Clock& clock_;
+  UuidGenerator& ids_;
+  IncidentCallbacks callbacks_;
+  std::map<std::string, v1::Incident> incidents_;        // by id, so oldest first
+  std::map<std::string, std::set<std::string>> active_;  // incident -> events that have not ended
+  std::map<std::string, uint64_t> quiet_since_ns_;       // open incident -> monotonic time of its last event
+};
+
+}  // namespace ffdc
