@@ -56,7 +56,7 @@ class IoErrorDetector final : public Detector {
       if (device->second.changed || ended)
         Send(device->second, ended ? EventPhase::kEnded : EventPhase::kUpdated);
       if (ended) {
-        for (const auto& [key, count] : device->second.counts) settled_[key] = count.total;
+        for (const auto& [key, count] : device->second.counts) settled_[key] = count.now;
         device = devices_.erase(device);
       } else {
         ++device;
@@ -65,11 +65,14 @@ class IoErrorDetector final : public Detector {
   }
 
  private:
-  struct KeyCount {
-    uint64_t base = 0;  // the kernel's total before this event
+  // The kernel's counts of one key, since the agent started.
+  struct Totals {
     uint64_t total = 0;
-    uint64_t suppressed_base = 0;
     uint64_t suppressed = 0;
+  };
+  struct KeyCount {
+    Totals before;  // when the event opened
+    Totals now;
   };
   struct Device {
     v1::Event event;
@@ -88,9 +91,9 @@ class IoErrorDetector final : public Detector {
       Count(known->second, key, entry.total, entry.suppressed, entry.last_ns);
       return;
     }
-    if (entry.total <= Base(key)) return;
+    if (entry.total <= Settled(key).total) return;
     if (!world_.watched(key.dev)) {
-      settled_[key] = entry.total;
+      settled_[key] = {entry.total, entry.suppressed};
       return;
     }
     Device& device = devices_[key.dev];
@@ -98,23 +101,18 @@ class IoErrorDetector final : public Detector {
     Open(device, key.dev);
   }
 
-  uint64_t Base(const ffdc_storm_key& key) const {
+  Totals Settled(const ffdc_storm_key& key) const {
     const auto found = settled_.find(key);
-    return found == settled_.end() ? 0 : found->second;
+    return found == settled_.end() ? Totals{} : found->second;
   }
 
   void Count(Device& device, const ffdc_storm_key& key, uint64_t total, uint64_t suppressed,
              uint64_t time_ns) {
     const auto [found, fresh] = device.counts.try_emplace(key);
     KeyCount& count = found->second;
-    if (fresh) {
-      count.base = Base(key);
-      count.suppressed_base = suppressed_settled_[key];
-    }
-    if (total <= count.total && suppressed <= count.suppressed) return;
-    count.total = std::max(total, count.total);
-    count.suppressed = std::max(suppressed, count.suppressed);
-    suppressed_settled_[key] = count.suppressed;
+    if (fresh) count.before = count.now = Settled(key);
+    if (total <= count.now.total && suppressed <= count.now.suppressed) return;
+    count.now = {std::max(total, count.now.total), std::max(suppressed, count.now.suppressed)};
     device.changed = true;
     v1::Event& event = device.event;
     if (event.first_mono_ns() == 0 || time_ns < event.first_mono_ns()) event.set_first_mono_ns(time_ns);
@@ -137,13 +135,13 @@ class IoErrorDetector final : public Detector {
     uint64_t sum = 0;
     v1::Severity severity = v1::INFO;
     for (const auto& [key, count] : device.counts) {
-      if (count.total <= count.base) continue;
+      if (count.now.total <= count.before.total) continue;
       v1::ErrorCount& error = *event.add_errors();
       error.set_op(world_.op_name(key.op));
       error.set_status(world_.status_name(key.status));
       error.set_blk_status(key.status);
-      error.set_count(count.total - count.base);
-      error.set_suppressed(count.suppressed - count.suppressed_base);
+      error.set_count(count.now.total - count.before.total);
+      error.set_suppressed(count.now.suppressed - count.before.suppressed);
       sum += error.count();
       severity = std::max(severity, SeverityOf(key));
     }
@@ -209,9 +207,8 @@ class IoErrorDetector final : public Detector {
 
   DetectorWorld world_;
   EventSink sink_;
-  std::map<uint32_t, Device> devices_;  // with an open event
-  std::map<ffdc_storm_key, uint64_t, KeyOrder> settled_;
-  std::map<ffdc_storm_key, uint64_t, KeyOrder> suppressed_settled_;
+  std::map<uint32_t, Device> devices_;                  // with an open event
+  std::map<ffdc_storm_key, Totals, KeyOrder> settled_;  // counted in events that have ended
 };
 
 FFDC_REGISTER_DETECTOR("io.error",

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "incident/manager.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ffdc {
+namespace {
+
+using testing::HasSubstr;
+constexpr uint64_t kSecond = 1'000'000'000;
+
+class FakeClock final : public Clock {
+ public:
+  uint64_t MonotonicNs() const override { return now_ns; }
+  int64_t RealtimeNs() const override { return wall_ns + static_cast<int64_t>(now_ns); }
+  uint64_t BoottimeNs() const override { return now_ns; }
+  uint64_t now_ns = 1000 * kSecond;
+  int64_t wall_ns = 1'700'000'000'000'000'000;
+};
+
+class ManagerTest : public testing::Test {
+ protected:
+  ManagerTest() : ids_(clock_) { manager_ = Make(); }
+
+  std::unique_ptr<IncidentManager> Make() {
+    return std::make_unique<IncidentManager>(
+        IncidentOptions{"node-a", "lab", std::chrono::seconds(60)}, clock_, ids_,
+        IncidentCallbacks{
+            [this](const v1::Incident& incident, const v1::Event&) { opened_.push_back(incident.id()); },
+            [this](const v1::Incident& incident) { closed_.push_back(incident.id()); },
+            [this](const v1::Incident& incident) { written_[incident.id()] = incident; }});
+  }
+
+  v1::Event Event(const std::string& subject, const std::string& id) const {
+    v1::Event event;
+    event.set_id(id);
+    event.set_kind("io.error");
+    event.set_severity(v1::CRITICAL);
+    event.mutable_subject()->set_id(subject);
+    event.set_first_mono_ns(clock_.now_ns);
+    event.set_last_mono_ns(clock_.now_ns);
+    event.mutable_first_at()->set_seconds(clock_.RealtimeNs() / static_cast<int64_t>(kSecond));
+    *event.mutable_last_at() = event.first_at();
+    event.set_summary(subject + " failed");
+    return event;
+  }
+
+  v1::Manifest Sealed(const std::string& id, const v1::Event& trigger) const {
+    v1::Manifest manifest;
+    manifest.set_incident_id(id);
+    manifest.set_node("node-a");
+    manifest.set_cluster("lab");
+    *manifest.mutable_trigger() = trigger;
+    manifest.set_archive_bytes(1234);
+    manifest.add_collectors()->set_outcome(v1::OK);
+    manifest.add_collectors()->set_outcome(v1::TIMED_OUT);
+    return manifest;
+  }
+
+  FakeClock clock_;
+  UuidGenerator ids_;
+  std::vector<std::string> opened_;
+  std::vector<std::string> closed_;
+  std::map<std::string, v1::Incident> written_;
+  std::unique_ptr<IncidentManager> manager_;
+};
+
+TEST_F(ManagerTest, FirstEventOpensRepeatsJoin) {
+  v1::Event event = Event("loop:/a", "e1");
+  manager_->OnEvent(event, false);
+  event.set_count(500);
+  manager_->OnEvent(event, false);
+  ASSERT_EQ(opened_.size(), 1u);
+  const v1::Incident* incident = manager_->Get(opened_[0]);
+  EXPECT_EQ(incident->events_size(), 1);
+  EXPECT_EQ(incident->events(0).count(), 500u);
+  EXPECT_EQ(incident->events(0).incident_id(), incident->id());
+  EXPECT_EQ(incident->state(), v1::OPEN);
+  EXPECT_EQ(incident->captures(0).state(), v1::COLLECTING);
+  EXPECT_EQ(incident->completeness().missing(0), "node-a: still collecting");
+  EXPECT_FALSE(incident->repeat());
+}
+
+TEST_F(ManagerTest, AnotherSubjectIsAnotherIncident) {
+  manager_->OnEvent(Event("loop:/a", "e1"), false);
+  manager_->OnEvent(Event("loop:/b", "e2"), false);
+  EXPECT_EQ(opened_.size(), 2u);
+}
+
+TEST_F(ManagerTest, ClosesWhenItsEventsEndedAndItIsQuiet) {
+  const v1::Event event = Event("loop:/a", "e1");
+  manager_->OnEvent(event, false);
+  clock_.now_ns += 61 * kSecond;
+  manager_->Tick();
+  EXPECT_TRUE(closed_.empty()) << "its event has not ended";
+  manager_->OnEvent(event, true);
+  manager_->Tick();
+  ASSERT_EQ(closed_, opened_);
+  EXPECT_EQ(written_[opened_[0]].state(), v1::CLOSED);
+}
+
+TEST_F(ManagerTest, AFailureAfterTheQuietIsANewIncidentAndARepeat) {
+  v1::Event event = Event("loop:/a", "e1");
+  manager_->OnEvent(event, false);
+  manager_->CaptureSealed(Sealed(opened_[0], event));
+  manager_->OnEvent(event, true);
+  clock_.now_ns += 61 * kSecond;
+  manager_->Tick();
+  manager_->OnEvent(Event("loop:/a", "e2"), false);
+  ASSERT_EQ(opened_.size(), 2u);
+  EXPECT_TRUE(manager_->Get(opened_[1])->repeat());
+}
+
+TEST_F(ManagerTest, ARestartInTheMiddleJoinsTheOpenIncident) {
+  manager_->OnEvent(Event("loop:/a", "e1"), false);
+  std::vector<v1::Incident> known;
+  for (const auto& [id, incident] : written_) known.push_back(incident);
+  manager_ = Make();
+  manager_->Load(known);
+  manager_->OnEvent(Event("loop:/a", "e2"), false);
+  EXPECT_EQ(opened_.size(), 1u);
+  EXPECT_EQ(manager_->Get(opened_[0])->events_size(), 2);
+  manager_->OnEvent(Event("loop:/a", "e2"), true);
+  clock_.now_ns += 61 * kSecond;
+  manager_->Tick();
+  EXPECT_EQ(closed_.size(), 1u);
+}
+
+TEST_F(ManagerTest, CaptureStatesAndCompleteness) {
+  const v1::Event event = Event("loop:/a", "e1");
+  manager_->OnEvent(event, false);
+  const v1::Manifest manifest = Sealed(opened_[0], event);
+  manager_->CaptureSealed(manifest);
+  const v1::Incident* incident = manager_->Get(opened_[0]);
+  EXPECT_EQ(incident->captures(0).state(), v1::SEALED);
+  EXPECT_EQ(incident->captures(0).collectors_ok(), 1u);
+  EXPECT_EQ(incident->captures(0).collectors_failed(), 1u);
+  EXPECT_FALSE(incident->completeness().complete());
+  manager_->CaptureStored(manifest, "dir:/store");
+  EXPECT_EQ(incident->captures(0).state(), v1::STORED);
+  EXPECT_TRUE(incident->completeness().complete());
+  manager_->CaptureSealed(manifest);  // told twice, in the wrong order
+  EXPECT_EQ(incident->captures(0).state(), v1::STORED);
+  EXPECT_EQ(incident->captures_size(), 1);
+}
+
+TEST_F(ManagerTest, LossesMakeACaptureIncomplete) {
+  const v1::Event event = Event("loop:/a", "e1");
+  manager_->OnEvent(event, false);
+  v1::Manifest manifest = Sealed(opened_[0], event);
+  manifest.add_losses()->set_what("collector.x.timed_out");
+  manager_->CaptureStored(manifest, "dir:/store");
+  EXPECT_FALSE(manager_->Get(opened_[0])->completeness().complete());
+}
+
+TEST_F(ManagerTest, ASealedCaptureBringsBackAnIncidentTheIndexLost) {
+  const std::string id = ids_.Next();
+  manager_->Adopt(Sealed(id, Event("loop:/a", "e1")));
+  const v1::Incident* incident = manager_->Get(id);
+  ASSERT_NE(incident, nullptr);
+  EXPECT_EQ(incident->subject().id(), "loop:/a");
+  EXPECT_EQ(incident->state(), v1::CLOSED);
+  EXPECT_EQ(incident->captures(0).state(), v1::SEALED);
+  EXPECT_TRUE(opened_.empty()) << "nothing new to capture";
+}
+
+TEST_F(ManagerTest, FindsByUniquePrefix) {
+  manager_->OnEvent(Event("loop:/a", "e1"), false);
+  manager_->OnEvent(Event("loop:/b", "e2"), false);
+  EXPECT_EQ((*manager_->Find(opened_[1]))->id(), opened_[1]);
+  const auto ambiguous = manager_->Find(opened_[0].substr(0, 8));
+  ASSERT_FALSE(ambiguous);
+  EXPECT_THAT(ambiguous.error().message, HasSubstr("ambiguous"));
+  const auto missing = manager_->Find("ffff");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ENOENT);
+  EXPECT_FALSE(manager_->Find(""));
+}
+
+TEST_F(ManagerTest, ManualIncidentsAreClosedAndNeverJoined) {
+  const std::string first = manager_->OpenManual("before the update").id();
+  const std::string second = manager_->OpenManual("").id();
+  EXPECT_NE(first, second);
+  EXPECT_EQ(opened_.size(), 2u);
+  EXPECT_EQ(manager_->Get(first)->state(), v1::CLOSED);
+  EXPECT_EQ(manager_->Get(first)->reason(), "before the update");
+  EXPECT_EQ(manager_->Get(first)->domain(), v1::REQUESTED);
+  EXPECT_EQ(manager_->open(), 0u);
+}
+
+TEST_F(ManagerTest, KeepsPinnedAndOpenOnesFromRetention) {
+  manager_->OnEvent(Event("loop:/a", "e1"), false);
+  const std::string manual = manager_->OpenManual("x").id();
+  EXPECT_EQ(manager_->KeepIds(), std::vector<std::string>{opened_[0]});
+  ASSERT_TRUE(manager_->Pin(manual.substr(0, 36), true));
+  EXPECT_EQ(manager_->KeepIds().size(), 2u);
+  ASSERT_TRUE(manager_->Pin(manual, false));
+  EXPECT_EQ(manager_->KeepIds().size(), 1u);
+}
+
+TEST_F(ManagerTest, ManyEventsOfOneIncidentAreBoundedAndTheFirstStays) {
+  for (int i = 0; i < 200; ++i) {
+    const v1::Event event = Event("loop:/a", "e" + std::to_string(i));
+    manager_->OnEvent(event, false);
+    manager_->OnEvent(event, true);
+  }
+  const v1::Incident* incident = manager_->Get(opened_[0]);
+  EXPECT_EQ(incident->events_size(), 64);
+  EXPECT_EQ(incident->events(0).id(), "e0");
+  EXPECT_EQ(incident->events(63).id(), "e199");
+}
+
+}  // namespace
+}  // namespace ffdc
