@@ -84,7 +84,7 @@ class IoErrorDetector final : public Detector {
   // failed, also where every record of it was lost.
   void Settle(const ffdc_storm_key& key, const ffdc_storm_entry& entry) {
     const auto settled = settled_.find(key);
-    if (settled != settled_.end() && entry.total < settled->second)
+    if (settled != settled_.end() && entry.total < settled->second.total)
       settled_.erase(settled);  // the table was cleared
     const auto known = devices_.find(key.dev);
     if (known != devices_.end()) {
