@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// blocked_tasks: who waits uninterruptibly, and where in the kernel. The only
+// witness of a stall that sees every kind of it.
+#include <bpf/bpf.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+
+#include "base/fd.h"
+#include "base/fs.h"
+#include "capture/blocked_tasks.h"
+#include "capture/collector.h"
+#include "capture/text.h"
+
+namespace ffdc {
+namespace {
+
+// Line by line: the names of tasks are the tasks' own bytes.
+Result<> CopyIterator(int link_fd, CaptureFile& file) {
+  const Fd iterator(::bpf_iter_create(link_fd));
+  if (!iterator.valid()) return FailErrno("cannot open the BPF task iterator");
+  file.Write("# Tasks in uninterruptible sleep. Source: BPF task iterator (iter/task).\n");
+  std::array<char, 32u << 10> chunk;
+  std::string pending;
+  for (;;) {
+    const ssize_t got = ::read(iterator.get(), chunk.data(), chunk.size());
+    // EAGAIN: the iterator looked at many tasks and found none to tell of yet.
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0) return FailErrno("cannot read the BPF task iterator to its end");
+    if (got == 0) break;
+    pending.append(chunk.data(), static_cast<size_t>(got));
+    std::string_view whole = std::string_view(pending).substr(0, pending.rfind('\n') + 1);
+    const size_t taken = whole.size();
+    while (!whole.empty()) {
+      if (!file.Write(PlainText(NextLine(whole)) + "\n")) return {};
+    }
+    pending.erase(0, taken);
+  }
+  if (!pending.empty()) file.Write(PlainText(pending) + "\n");
+  return {};
+}
+
+Result<> Collect(CollectContext& context) { return CollectBlockedTasks(context, {}); }
+FFDC_REGISTER_COLLECTOR("blocked_tasks", std::chrono::seconds(5), Collect);
+
+}  // namespace
+
+std::optional<TaskStat> ParseTaskStat(std::string_view text) {
+  // "pid (comm) S ppid ...": comm may hold blanks and parentheses itself.
+  const size_t open = text.find('(');
+  const size_t close = text.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
+  TaskStat stat;
+  const auto pid = ParseNumber<uint32_t>(Trim(text.substr(0, open)));
+  if (!pid) return std::nullopt;
+  stat.pid = *pid;
+  stat.comm = text.substr(open + 1, close - open - 1);
+  text.remove_prefix(close + 1);
+  const std::string_view state = NextWord(text);
+  if (state.size() != 1) return std::nullopt;
+  stat.state = state[0];
+  // proc(5): state is field 3, starttime 22, delayacct_blkio_ticks 42.
+  for (int field = 4; field <= 42; ++field) {
+    const std::string_view word = NextWord(text);
+    if (field == 22) stat.start_ticks = ParseNumber<uint64_t>(word).value_or(0);
+    if (field == 42) stat.blkio_delay_ticks = ParseNumber<uint64_t>(word).value_or(0);
+  }
+  return stat;
+}
+
+namespace {
+
+bool WriteBlockedTask(const std::filesystem::path& task, uint32_t tgid, const TaskStat& stat,
+                      CaptureFile& file) {
+  // The list so far must survive a read that never comes back.
+  file.Flush();
+  std::string text = "D pid=" + std::to_string(stat.pid) + " tgid=" + std::to_string(tgid) +
+                     " comm=" + PlainText(stat.comm) +
+                     " state=D wchan=" + PlainText(ReadLine(task / "wchan")) + "\n";
+  const std::string stack = ReadLine(task / "stack");
+  std::string_view rest = stack;
+  while (!rest.empty()) text += "    " + PlainText(NextLine(rest)) + "\n";
+  if (stack.empty()) text += "    (no kernel stack: /proc/PID/stack cannot be read)\n";
+  return file.Write(text);
+}
+
+}  // namespace
+
+Result<> ScanBlockedTasks(const std::filesystem::path& proc, CaptureFile& file) {
+  uint64_t seen = 0;
+  for (const std::string& process : ListFolder(proc)) {
+    const auto tgid = ParseNumber<uint32_t>(process);
+    if (!tgid) continue;
+    for (const std::string& thread : ListFolder(proc / process / "task")) {
+      const auto task = proc / process / "task" / thread;
+      const std::string text = ReadLine(task / "stat");
+      const auto stat = ParseTaskStat(text);
+      if (!stat) continue;  // it ended meanwhile
+      ++seen;
+      if (stat->state == 'D' && !WriteBlockedTask(task, *tgid, *stat, file)) return {};
+    }
+  }
+  if (seen == 0) return Fail("no task can be read in " + proc.string());
+  return {};
+}
+
+Result<> CollectBlockedTasks(CollectContext& context, const KernelRoots& roots) {
+  FFDC_ASSIGN(CaptureFile * file, context.Create("blocked-tasks.txt"));
+  std::string reason = "the agent has no task iterator (ffdcctl probe list says why)";
+  if (!context.fds().empty()) {
+    auto copied = CopyIterator(context.fds()[0], *file);
+    if (copied) {
+      file->Write("# End of list.\n");
+      return {};
+    }
+    reason = copied.error().message;
+  }
+  AddNote(context, "blocked_tasks.iterator", reason + "; /proc was read instead");
+  file->Write("# Tasks in uninterruptible sleep. Source: /proc, one task after the other, because " + reason +
+              ".\n");
+  FFDC_TRY(ScanBlockedTasks(roots.proc, *file));
+  file->Write("# End of list.\n");
+  return {};
+}
+
+}  // namespace ffdc
