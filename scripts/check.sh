@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds and runs test tiers: check.sh build|test|asan|tsan|fuzz|all. See tests/README.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+jobs=${JOBS:-$(nproc)}
+
+step() { printf '\n== %s (%s)\n' "$1" "$(date +%T)"; }
+
+build() { # PRESET [cmake arguments]
+	local preset=$1
+	shift
+	cmake --preset "$preset" -DFFDC_TESTS=ON "$@" >/dev/null
+	local dir=build
+	[ "$preset" = release ] || dir=build-$preset
+	cmake --build "$dir" -j "$jobs"
+}
+
+asan() {
+	step 'AddressSanitizer and UndefinedBehaviorSanitizer'
+	build asan
+	ctest --test-dir build-asan --output-on-failure -j "$jobs" -LE slow
+}
+
+tsan() {
+	step 'ThreadSanitizer'
+	build tsan
+	ctest --test-dir build-tsan --output-on-failure -j "$jobs" -L threads
+}
+
+fuzz() {
+	step 'libFuzzer'
+	cmake --preset fuzz >/dev/null
+	cmake --build build-fuzz -j "$jobs"
+	local target name
+	for target in build-fuzz/bin/*_fuzz; do
+		name=$(basename "$target")
+		mkdir -p "build-fuzz/corpus/$name"
+		"$target" -max_total_time="${FUZZ_SECONDS:-10}" -rss_limit_mb=1024 -timeout=10 \
+			-artifact_prefix=build-fuzz/ "build-fuzz/corpus/$name" >"build-fuzz/$name.log" 2>&1 || {
+			tail -40 "build-fuzz/$name.log"
+			exit 1
+		}
+		echo "$name: $(tail -1 "build-fuzz/$name.log")"
+	done
+}
+
+test_all() {
+	step 'Every test'
+	build release
+	ctest --test-dir build --output-on-failure -j "$jobs"
+}
+
+case ${1:-all} in
+build) build release ;;
+test) test_all ;;
+asan) asan ;;
+tsan) tsan ;;
+fuzz) fuzz ;;
+all)
+	step 'Lint'
+	scripts/lint.sh
+	asan
+	tsan
+	fuzz
+	test_all
+	;;
+*)
+	echo "check.sh: unknown tier '$1': use build, test, asan, tsan, fuzz or all" >&2
+	exit 2
+	;;
+esac
