@@ -11,6 +11,7 @@
 
 #include "base/crash_point.h"
 #include "base/fs.h"
+#include "base/proto_json.h"
 #include "base/uuid.h"
 #include "capture/collector.h"
 #include "capture/staging.h"
@@ -57,6 +58,7 @@ v1::CollectorStatus StatusOf(const std::string& collector, const WorkerReport& r
     default:
       result.set_outcome(v1::ERROR);
   }
+  ScrubUtf8(&status);
   return status;
 }
 

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// A runtime folder, a spool, a clock that only the test moves and a runner on the
+// test program's launcher.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "capture/runner.h"
+
+namespace ffdc::capture_test {
+
+class HandClock : public Clock {
+ public:
+  uint64_t MonotonicNs() const override { return now_ns; }
+  int64_t RealtimeNs() const override { return static_cast<int64_t>(now_ns); }
+  uint64_t BoottimeNs() const override { return now_ns; }
+  uint64_t now_ns = 1'000'000'000'000;
+};
+
+// Forked before the first test; its workers know the collectors of every file linked in.
+Launcher& TestLauncher();
+
+// The n-th incident id of a test.
+std::string IncidentId(unsigned n);
+v1::CaptureJob MakeJob(const std::string& incident_id);
+
+// "" or what is wrong with a sealed capture: unpacks it with tar(1) and compares
+// everything in it with the manifest.
+std::string CheckSealed(const std::string& dir);
+
+const v1::CollectorResult* FindCollector(const v1::Manifest& manifest, const std::string& name);
+const v1::CapturedFile* FindFile(const v1::Manifest& manifest, const std::string& name);
+const v1::Loss* FindLoss(const v1::Manifest& manifest, const std::string& what);
+std::vector<std::string> ListNames(const std::string& dir);
+
+class CaptureFixture : public ::testing::Test {
+ protected:
+  CaptureFixture();
+  ~CaptureFixture() override;
+
+  // A new life of the agent: the old runner ends, its staging folders stay.
+  void NewRunner(Launcher& launcher = TestLauncher());
+  // Lets workers run, and time pass, until `done`.
+  void RunUntil(const std::function<bool()>& done);
+  void RunToEnd();  // until nothing runs or waits
+  std::string Staging(const std::string& id) const { return options.runtime_dir + "/captures/" + id; }
+  std::string Sealed(const std::string& id) const { return options.spool_dir + "/sealed/" + id; }
+  v1::CaptureJob StagedJob(const std::string& id) const;
+
+  std::string root;
+  CaptureOptions options;
+  HandClock clock;
+  std::unique_ptr<CaptureRunner> runner;
+  std::map<std::string, v1::SealedCapture> sealed;
+  std::map<std::string, std::string> given_up;
+  unsigned done_calls = 0;
+};
+
+}  // namespace ffdc::capture_test
