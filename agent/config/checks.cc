@@ -11,10 +11,10 @@
 namespace ffdc::config {
 namespace {
 
-// Names become file names, keys and JSON; nothing below is worth quoting rules.
-bool HasControlCharacter(std::string_view value) {
-  return std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
+bool IsPrintable(unsigned char c) { return c >= 0x20 && c < 0x7f; }
+
+// Values become file names, keys, JSON and messages; ASCII is worth no quoting rules.
+bool AllPrintable(std::string_view value) { return std::all_of(value.begin(), value.end(), IsPrintable); }
 
 bool IsNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
@@ -23,7 +23,7 @@ bool IsNameCharacter(char c) {
 
 std::string Shown(std::string_view value) {
   std::string shown;
-  for (const char c : value.substr(0, 80)) shown += HasControlCharacter({&c, 1}) ? '?' : c;
+  for (const char c : value.substr(0, 80)) shown += IsPrintable(static_cast<unsigned char>(c)) ? c : '?';
   return "\"" + shown + (value.size() > 80 ? "...\"" : "\"");
 }
 
@@ -39,14 +39,18 @@ Result<> CheckName(std::string_view value) {
 }
 
 Result<> CheckPath(std::string_view value) {
-  if (value.empty() || value.front() != '/' || HasControlCharacter(value)) {
-    return Fail("must be an absolute path, not " + Shown(value), EINVAL);
+  if (value.empty() || value.front() != '/' || !AllPrintable(value)) {
+    return Fail("must be an absolute path of printable ASCII, not " + Shown(value), EINVAL);
   }
   return {};
 }
 
 Result<> CheckSocketPath(std::string_view value) {
   FFDC_TRY(CheckPath(value));
+  // What gRPC's "unix:" addresses take without escapes.
+  if (!std::all_of(value.begin(), value.end(), [](char c) { return c == '/' || IsNameCharacter(c); })) {
+    return Fail("must be a path of letters, digits, '/', '.', '_' and '-', not " + Shown(value), EINVAL);
+  }
   constexpr size_t kMax = sizeof(sockaddr_un::sun_path) - 1;
   if (value.size() > kMax) {
     return Fail("must be a path of at most " + std::to_string(kMax) +
@@ -61,7 +65,7 @@ Result<> CheckStoreUrlForm(std::string_view value) {
       "must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\"";
   const size_t colon = value.find(':');
   const std::string_view scheme = value.substr(0, std::min(colon, value.size()));
-  if (colon == std::string_view::npos || scheme.empty() || HasControlCharacter(value) ||
+  if (colon == std::string_view::npos || scheme.empty() || !AllPrintable(value) ||
       !std::all_of(scheme.begin(), scheme.end(), [](char c) { return c >= 'a' && c <= 'z'; })) {
     return Fail(std::string(kForm) + ", not " + Shown(value), EINVAL);
   }
@@ -80,7 +84,7 @@ Result<> CheckLogLevel(std::string_view value) {
 }
 
 Result<> CheckDeviceEntry(std::string_view value) {
-  if (value.empty() || value.size() > 256 || HasControlCharacter(value)) {
+  if (value.empty() || value.size() > 256 || !AllPrintable(value)) {
     return Fail("must hold names (\"sda\"), WWIDs or types (\"loop\"), not " + Shown(value), EINVAL);
   }
   return {};

@@ -183,7 +183,7 @@ std::string Quote(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c;  // the checks let no control character in
+    quoted += c;  // the checks let printable ASCII in, nothing else
   }
   return quoted + "\"";
 }

@@ -30,24 +30,17 @@ std::optional<Unreadable> FindUnreadable(std::string_view text) {
       return Unreadable{
           line, "control character " + Hex(static_cast<unsigned char>(c)) + ": a configuration is text"};
     }
+    if (static_cast<unsigned char>(c) >= 0x80 && inside != kComment) {
+      return Unreadable{line, "a character other than ASCII: only comments may hold it"};
+    }
     if (c == '\n') {
       ++line;
       inside = 0;
     } else if (inside == 0) {
-      if (static_cast<unsigned char>(c) >= 0x80) {
-        return Unreadable{line, "a character other than ASCII outside of quotes"};
+      if ((c == '"' || c == '\'') && text.substr(i, 3) == std::string(3, c)) {
+        return Unreadable{line, "a multi-line string: no key needs one"};
       }
-      if (c == '"' || c == '\'') {
-        if (text.substr(i, 3) == std::string(3, c))
-          return Unreadable{line, "multi-line strings are of no use here"};
-        constexpr std::string_view kBeforeQuote = " \t\r\n=,.[{";
-        if (i > 0 && kBeforeQuote.find(text[i - 1]) == std::string_view::npos) {
-          return Unreadable{line, "a quote in the middle of a word"};
-        }
-        inside = c;
-      } else if (c == kComment) {
-        inside = kComment;
-      }
+      if (c == '"' || c == '\'' || c == kComment) inside = c;
     } else if (inside == '"' && (text.substr(i, 2) == "\\\"" || text.substr(i, 2) == "\\\\")) {
       ++i;
     } else if (inside != kComment && c == inside) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A look at the text before the TOML library sees it: toml++ 3.3 runs into
-// undefined behaviour on characters that may not stand outside of quotes.
+// undefined behaviour on characters other than ASCII.
 #pragma once
 
 #include <optional>
@@ -15,8 +15,7 @@ struct Unreadable {
 };
 
 // The first character that no configuration holds: a control character, anything but ASCII outside of
-// quotes and comments, a quote glued to the word before it, or the start of a multi-line string (no key needs
-// one).
+// comments, or the start of a multi-line string.
 std::optional<Unreadable> FindUnreadable(std::string_view text);
 
 }  // namespace ffdc::config

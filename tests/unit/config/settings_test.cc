@@ -123,8 +123,10 @@ TEST(Settings, ErrorsSayWhereWhatAndWhatToDo) {
       {"[store]\nurl = \"dir:srv\"",
        "f.toml:2: store.url must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", not "
        "\"dir:srv\""},
-      {"[spool]\npath = \"spool\"", "f.toml:2: spool.path must be an absolute path, not \"spool\""},
-      {"[spool]\npath = \"/a\\u0000b\"", "f.toml:2: spool.path must be an absolute path, not \"/a?b\""},
+      {"[spool]\npath = \"spool\"",
+       "f.toml:2: spool.path must be an absolute path of printable ASCII, not \"spool\""},
+      {"[spool]\npath = \"/a\\u0000b\"",
+       "f.toml:2: spool.path must be an absolute path of printable ASCII, not \"/a?b\""},
       {"[node]\nname = \".a\"",
        "f.toml:2: node.name must be 1 to 64 letters, digits, '.', '_' or '-', the first not a '.', not "
        "\".a\""},
@@ -163,6 +165,12 @@ TEST(Settings, SocketPathFitsASocketAddress) {
               HasSubstr("control.socket must be a path of at most 107 bytes"));
 }
 
+TEST(Settings, SocketPathIsPlain) {
+  EXPECT_EQ(
+      ErrorOf("control.socket = '/run/a b'"),
+      "f.toml:1: control.socket must be a path of letters, digits, '/', '.', '_' and '-', not \"/run/a b\"");
+}
+
 TEST(Settings, NamesOf64CharactersAndNoMore) {
   const std::string longest(64, 'n');
   EXPECT_EQ(Parsed("node.name = '" + longest + "'").node.name, longest);
@@ -187,14 +195,15 @@ TEST(Settings, SyntaxErrorsAndDuplicatesHaveTheirLine) {
             "f.toml:2: control character 0x00: a configuration is text");
 }
 
-TEST(Settings, OtherThanAsciiStandsInQuotesAndComments) {
-  EXPECT_EQ(Parsed("\xef\xbb\xbf# \u00e9\nspool.path = '/\u00e9'").spool.path, "/\u00e9");
-  EXPECT_EQ(Parsed("spool.path = \"/a\\\"\u00e9\\\\\" # \"\u00e9").spool.path, "/a\"\u00e9\\");
-  EXPECT_EQ(ErrorOf("\n\u00e9 = 1"), "f.toml:2: a character other than ASCII outside of quotes");
-  EXPECT_EQ(ErrorOf("spool.path = '/a' \u00e9"), "f.toml:1: a character other than ASCII outside of quotes");
-  EXPECT_EQ(ErrorOf("spool.path = \"\"\"/a\"\"\""), "f.toml:1: multi-line strings are of no use here");
-  EXPECT_EQ(ErrorOf("spool.path = 0'\u00e9'"), "f.toml:1: a quote in the middle of a word");
-  EXPECT_THAT(ErrorOf("spool.path = '/\xff'"), HasSubstr("f.toml:1: "));
+TEST(Settings, OtherThanAsciiStandsInCommentsAlone) {
+  EXPECT_EQ(Parsed("\xef\xbb\xbf# \u00e9\nspool.path = '/#' # '\u00e9").spool.path, "/#");
+  EXPECT_EQ(Parsed("spool.path = \"/a\\\"#\\\\\" # \u00e9").spool.path, "/a\"#\\");
+  const char* const error = ": a character other than ASCII: only comments may hold it";
+  EXPECT_EQ(ErrorOf("\n\u00e9 = 1"), std::string("f.toml:2") + error);
+  EXPECT_EQ(ErrorOf("spool.path = '/#\u00e9'"), std::string("f.toml:1") + error);
+  EXPECT_EQ(ErrorOf("spool.path = '/\xff'"), std::string("f.toml:1") + error);
+  EXPECT_EQ(ErrorOf("spool.path = \"\"\"/a\"\"\""), "f.toml:1: a multi-line string: no key needs one");
+  EXPECT_THAT(ErrorOf("spool.path = \"/\\u00e9\""), HasSubstr("must be an absolute path of printable ASCII"));
 }
 
 TEST(Settings, DescriptionReadsBackTheSame) {
