@@ -33,7 +33,7 @@ class ControlBackend {
   // sink is called on the agent's loop thread for every new or changed event until the handle dies.
   virtual Result<std::shared_ptr<void>> WatchEvents(std::function<void(const v1::Event&)> sink) = 0;
   struct Pull {
-    Fd pipe;                  // read end; the archive, then end of file
+    Fd pipe;  // read end; the archive, then end of file
     uint64_t total_bytes = 0;
     std::function<Result<>()> finish;  // after end of file: did the writer succeed?
   };

@@ -14,7 +14,8 @@ class ControlServer {
  public:
   // Replaces a stale socket file; refuses if another agent answers on it. The
   // backend must outlive the server.
-  static Result<std::unique_ptr<ControlServer>> Start(const std::string& socket_path, ControlBackend& backend);
+  static Result<std::unique_ptr<ControlServer>> Start(const std::string& socket_path,
+                                                      ControlBackend& backend);
   virtual ~ControlServer() = default;  // ends open calls, removes the socket
 };
 

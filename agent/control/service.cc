@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/service.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "control/event_queue.h"
+
+namespace ffdc::control {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// How soon a lasting call sees that its client is gone; gRPC's sync API cannot wake it.
+constexpr milliseconds kPollInterval(200);
+constexpr size_t kWatchQueueEvents = 256;
+constexpr size_t kChunkBytes = 256u << 10;
+// The archive's writer is a worker with a deadline of its own; this one is for a worker that hangs in the
+// kernel.
+constexpr std::chrono::seconds kPullIdleLimit(60);
+constexpr size_t kMaxReasonBytes = 1024;
+constexpr size_t kMaxDeviceNameBytes = 64;
+
+grpc::Status ToStatus(const Error& error) {
+  switch (error.code) {
+    case ENOENT:
+      return {grpc::StatusCode::NOT_FOUND, error.message};
+    case EINVAL:
+      return {grpc::StatusCode::INVALID_ARGUMENT, error.message};
+    case ETIMEDOUT:
+      return {grpc::StatusCode::DEADLINE_EXCEEDED, error.message};
+    case EBUSY:
+      return {grpc::StatusCode::FAILED_PRECONDITION, error.message};
+    default:
+      return {grpc::StatusCode::INTERNAL, error.message};
+  }
+}
+
+template <class T>
+grpc::Status Answer(Result<T> result, T* reply) {
+  if (!result) return ToStatus(result.error());
+  *reply = std::move(*result);
+  return grpc::Status::OK;
+}
+
+grpc::Status Refuse(std::string why) { return {grpc::StatusCode::INVALID_ARGUMENT, std::move(why)}; }
+
+// Ids become paths further in: only what a UUID, or the start of one, may hold passes.
+Result<> CheckId(const std::string& id) {
+  constexpr size_t kUuidLength = 36;
+  if (id.empty()) return Fail("no incident id given: see `ffdcctl incident list`", EINVAL);
+  if (id.size() > kUuidLength || id.find_first_not_of("0123456789abcdef-") != std::string::npos) {
+    return Fail("'" + id.substr(0, kUuidLength) + "' is not an incident id: see `ffdcctl incident list`",
+                EINVAL);
+  }
+  return {};
+}
+
+Result<> CheckDeviceName(const std::string& name) {
+  const bool fits =
+      !name.empty() && name.size() <= kMaxDeviceNameBytes && name.front() != '.' &&
+      std::all_of(name.begin(), name.end(), [](unsigned char c) { return c > ' ' && c < 0x7f && c != '/'; });
+  if (!fits)
+    return Fail("'" + name.substr(0, kMaxDeviceNameBytes) + "' is not a device name such as \"loop7\"",
+                EINVAL);
+  return {};
+}
+
+// Counts itself among the calls that last.
+class StreamSlot {
+ public:
+  explicit StreamSlot(std::atomic<int>& streams) : streams_(streams), granted_(++streams <= kMaxStreams) {}
+  ~StreamSlot() { --streams_; }
+  StreamSlot(const StreamSlot&) = delete;
+  StreamSlot& operator=(const StreamSlot&) = delete;
+
+  [[nodiscard]] bool granted() const { return granted_; }
+  static grpc::Status Refusal() {
+    return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+            std::to_string(kMaxStreams) + " watches and pulls run already: end one of them"};
+  }
+
+ private:
+  std::atomic<int>& streams_;
+  const bool granted_;
+};
+
+// What a watching client missed, told in its own stream.
+v1::Event DroppedNotice(uint64_t dropped) {
+  v1::Event notice;
+  notice.set_kind("watch.dropped");
+  notice.set_severity(v1::WARNING);
+  notice.set_count(dropped);
+  notice.set_summary(std::to_string(dropped) + " events not shown: this client reads too slowly");
+  return notice;
+}
+
+enum class Ready { kData, kNothingYet, kFailed };
+
+Ready WaitReadable(int fd) {
+  pollfd entry{fd, POLLIN, 0};
+  const int ready = poll(&entry, 1, static_cast<int>(kPollInterval.count()));
+  if (ready > 0) return Ready::kData;
+  return ready == 0 || errno == EINTR ? Ready::kNothingYet : Ready::kFailed;
+}
+
+}  // namespace
+
+grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*, v1::Status* reply) {
+  return Answer(backend_.GetStatus(), reply);
+}
+
+grpc::Status ControlService::ListProbes(grpc::ServerContext*, const v1::ListProbesRequest*,
+                                        v1::ProbeList* reply) {
+  return Answer(backend_.ListProbes(), reply);
+}
+
+grpc::Status ControlService::ListEvents(grpc::ServerContext*, const v1::ListEventsRequest* request,
+                                        v1::EventList* reply) {
+  constexpr uint32_t kDefaultLimit = 100;
+  return Answer(backend_.ListEvents(request->limit() == 0 ? kDefaultLimit : request->limit()), reply);
+}
+
+grpc::Status ControlService::WatchEvents(grpc::ServerContext* context, const v1::WatchEventsRequest*,
+                                         grpc::ServerWriter<v1::Event>* writer) {
+  const StreamSlot slot(streams_);
+  if (!slot.granted()) return StreamSlot::Refusal();
+  // Shared: the sink may run once more while its handle dies.
+  const auto queue = std::make_shared<EventQueue>(kWatchQueueEvents);
+  const auto watch = backend_.WatchEvents([queue](const v1::Event& event) { queue->Push(event); });
+  if (!watch) return ToStatus(watch.error());
+  // The client knows now that nothing from here on escapes it.
+  writer->SendInitialMetadata();
+  while (!Ended(*context)) {
+    const auto event = queue->Pop(kPollInterval);
+    if (event && !writer->Write(*event)) break;
+    if (const uint64_t dropped = queue->TakeDropped(); dropped > 0 && !writer->Write(DroppedNotice(dropped)))
+      break;
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status ControlService::ListIncidents(grpc::ServerContext*, const v1::ListIncidentsRequest* request,
+                                           v1::IncidentList* reply) {
+  const std::string& state = request->state();
+  if (!state.empty() && state != "open" && state != "closed") {
+    return Refuse("'" + state.substr(0, 32) + "' is not a state: use open or closed");
+  }
+  return Answer(backend_.ListIncidents(request->limit(), state), reply);
+}
+
+grpc::Status ControlService::GetIncident(grpc::ServerContext*, const v1::IncidentRef* request,
+                                         v1::IncidentDetail* reply) {
+  if (const auto checked = CheckId(request->id()); !checked) return ToStatus(checked.error());
+  return Answer(backend_.GetIncident(request->id()), reply);
+}
+
+grpc::Status ControlService::PullIncident(grpc::ServerContext* context, const v1::IncidentRef* request,
+                                          grpc::ServerWriter<v1::PullChunk>* writer) {
+  const StreamSlot slot(streams_);
+  if (!slot.granted()) return StreamSlot::Refusal();
+  if (const auto checked = CheckId(request->id()); !checked) return ToStatus(checked.error());
+  auto pull = backend_.PullIncident(request->id());
+  if (!pull) return ToStatus(pull.error());
+
+  v1::PullChunk chunk;
+  chunk.set_total_bytes(pull->total_bytes);
+  if (!writer->Write(chunk)) return grpc::Status::CANCELLED;
+  chunk.clear_total_bytes();
+  std::string buffer(kChunkBytes, '\0');
+  auto last_data_at = steady_clock::now();
+  for (;;) {
+    if (Ended(*context)) return grpc::Status::CANCELLED;  // the pipe's reader goes, its writer sees EPIPE
+    const Ready ready = WaitReadable(pull->pipe.get());
+    if (ready == Ready::kNothingYet) {
+      if (steady_clock::now() - last_data_at < kPullIdleLimit) continue;
+      return {grpc::StatusCode::DEADLINE_EXCEEDED,
+              "the store sent nothing of incident " + request->id() + " for a minute: see `ffdcctl status`"};
+    }
+    const ssize_t got = ready == Ready::kData ? read(pull->pipe.get(), buffer.data(), buffer.size()) : -1;
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0) return ToStatus(FailErrno("cannot read incident " + request->id()).value());
+    if (got == 0) break;
+    last_data_at = steady_clock::now();
+    chunk.set_data(buffer.data(), static_cast<size_t>(got));
+    if (!writer->Write(chunk)) return grpc::Status::CANCELLED;
+  }
+  const Result<> finished = pull->finish();
+  return finished ? grpc::Status::OK : ToStatus(finished.error());
+}
+
+grpc::Status ControlService::VerifyIncident(grpc::ServerContext*, const v1::IncidentRef* request,
+                                            v1::VerifyReport* reply) {
+  if (const auto checked = CheckId(request->id()); !checked) return ToStatus(checked.error());
+  return Answer(backend_.VerifyIncident(request->id()), reply);
+}
+
+grpc::Status ControlService::PinIncident(grpc::ServerContext*, const v1::PinRequest* request,
+                                         v1::Incident* reply) {
+  if (const auto checked = CheckId(request->id()); !checked) return ToStatus(checked.error());
+  return Answer(backend_.PinIncident(request->id(), request->pinned()), reply);
+}
+
+grpc::Status ControlService::DeleteIncident(grpc::ServerContext*, const v1::IncidentRef* request,
+                                            v1::DeleteReport* reply) {
+  if (const auto checked = CheckId(request->id()); !checked) return ToStatus(checked.error());
+  return Answer(backend_.DeleteIncident(request->id()), reply);
+}
+
+grpc::Status ControlService::Dump(grpc::ServerContext*, const v1::DumpRequest* request, v1::Incident* reply) {
+  if (request->reason().size() > kMaxReasonBytes) {
+    return Refuse("the reason is " + std::to_string(request->reason().size()) +
+                  " bytes long: shorten it to " + std::to_string(kMaxReasonBytes));
+  }
+  return Answer(backend_.Dump(request->reason()), reply);
+}
+
+grpc::Status ControlService::GetConfig(grpc::ServerContext*, const v1::GetConfigRequest*, v1::Config* reply) {
+  return Answer(backend_.GetConfig(), reply);
+}
+
+grpc::Status ControlService::WatchDevice(grpc::ServerContext* context, const v1::WatchDeviceRequest* request,
+                                         grpc::ServerWriter<v1::WatchDeviceReply>* writer) {
+  const StreamSlot slot(streams_);
+  if (!slot.granted()) return StreamSlot::Refusal();
+  if (const auto checked = CheckDeviceName(request->name()); !checked) return ToStatus(checked.error());
+  v1::WatchDeviceReply reply;
+  const auto watch = backend_.WatchDevice(request->name(), &reply);
+  if (!watch) return ToStatus(watch.error());
+  if (!writer->Write(reply)) return grpc::Status::CANCELLED;
+  while (!Ended(*context)) std::this_thread::sleep_for(kPollInterval);
+  return grpc::Status::OK;
+}
+
+}  // namespace ffdc::control

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// An agent without an agent: answers the management service with samples.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "control/backend.h"
+#include "fakes/samples.h"
+
+namespace ffdc::fakes {
+
+class FakeBackend final : public ControlBackend {
+ public:
+  FakeBackend() {
+    incidents_ = {SampleManualIncident(), SampleIncident()};  // newest first
+  }
+  ~FakeBackend() override {
+    for (std::thread& writer : writers_) writer.join();
+  }
+
+  // From now on every call fails like this.
+  void FailWith(Error error) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::move(error);
+  }
+  void SetArchive(std::string archive) { archive_ = std::move(archive); }
+  // The announced size; by default the archive's own.
+  void SetAnnouncedBytes(uint64_t bytes) { announced_bytes_ = bytes; }
+  void FailPullAtEnd(Error error) { pull_failure_ = std::move(error); }
+  void SetVerifyProblem(std::string file, std::string problem) {
+    verify_problem_ = {std::move(file), std::move(problem)};
+  }
+
+  void Emit(const v1::Event& event) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, sink] : sinks_) sink(event);
+  }
+  [[nodiscard]] size_t watchers() const {
+    const std::lock_guard lock(mutex_);
+    return sinks_.size();
+  }
+  [[nodiscard]] size_t watched_devices() const {
+    const std::lock_guard lock(mutex_);
+    return watched_devices_;
+  }
+
+  Result<v1::Status> GetStatus() override { return Reply(SampleStatus()); }
+  Result<v1::ProbeList> ListProbes() override { return Reply(SampleProbes()); }
+  Result<v1::Config> GetConfig() override { return Reply(SampleConfigReply()); }
+  Result<v1::EventList> ListEvents(uint32_t limit) override {
+    v1::EventList list;
+    for (const v1::Incident& incident : incidents_) {
+      for (const v1::Event& event : incident.events()) {
+        if (static_cast<uint32_t>(list.events_size()) < limit) *list.add_events() = event;
+      }
+    }
+    return Reply(list);
+  }
+  Result<v1::IncidentList> ListIncidents(uint32_t limit, const std::string& state) override {
+    v1::IncidentList list;
+    for (const v1::Incident& incident : incidents_) {
+      const bool wanted = state.empty() || (state == "open") == (incident.state() == v1::OPEN);
+      if (wanted && (limit == 0 || static_cast<uint32_t>(list.incidents_size()) < limit))
+        *list.add_incidents() = incident;
+    }
+    return Reply(list);
+  }
+  Result<v1::IncidentDetail> GetIncident(const std::string& id) override {
+    FFDC_ASSIGN(const v1::Incident incident, Resolve(id));
+    v1::IncidentDetail detail;
+    *detail.mutable_incident() = incident;
+    if (incident.id() == kIncidentId) *detail.add_manifests() = SampleManifest();
+    if (incident.id() == kManualId) detail.set_note("db1: still collecting");
+    return detail;
+  }
+  Result<v1::VerifyReport> VerifyIncident(const std::string& id) override {
+    FFDC_ASSIGN(const v1::Incident incident, Resolve(id));
+    v1::VerifyReport report;
+    report.set_incident_id(incident.id());
+    report.set_files_checked(17);
+    report.set_bytes_checked(6'215'170);
+    report.set_ok(!verify_problem_.has_value());
+    if (verify_problem_) {
+      auto* problem = report.add_problems();
+      problem->set_file(verify_problem_->first);
+      problem->set_problem(verify_problem_->second);
+    }
+    return report;
+  }
+  Result<v1::Incident> PinIncident(const std::string& id, bool pinned) override {
+    FFDC_ASSIGN(v1::Incident incident, Resolve(id));
+    incident.set_pinned(pinned);
+    return incident;
+  }
+  Result<v1::DeleteReport> DeleteIncident(const std::string& id) override {
+    FFDC_ASSIGN(const v1::Incident incident, Resolve(id));
+    if (incident.pinned()) {
+      return Fail(
+          "incident " + incident.id() + " is pinned: unpin it first (ffdcctl incident unpin " + id + ")",
+          EBUSY);
+    }
+    v1::DeleteReport report;
+    report.set_incident_id(incident.id());
+    report.set_bytes_freed(183'500);
+    return report;
+  }
+  Result<v1::Incident> Dump(const std::string& reason) override {
+    v1::Incident incident = SampleManualIncident();
+    incident.set_reason(reason);
+    return Reply(incident);
+  }
+  Result<std::shared_ptr<void>> WatchEvents(std::function<void(const v1::Event&)> sink) override {
+    const std::lock_guard lock(mutex_);
+    if (failure_) return Unexpected(*failure_);
+    const int key = next_key_++;
+    sinks_[key] = std::move(sink);
+    return std::shared_ptr<void>(nullptr, [this, key](void*) {
+      const std::lock_guard unwatch_lock(mutex_);
+      sinks_.erase(key);
+    });
+  }
+  Result<Pull> PullIncident(const std::string& id) override {
+    FFDC_TRY(Resolve(id));
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return FailErrno("socketpair");
+    Pull pull;
+    pull.pipe = Fd(ends[0]);
+    pull.total_bytes = announced_bytes_.value_or(archive_.size());
+    pull.finish = [this]() -> Result<> {
+      if (pull_failure_) return Unexpected(*pull_failure_);
+      return {};
+    };
+    const std::lock_guard lock(mutex_);
+    writers_.emplace_back([this, out = ends[1]] {
+      const Fd fd(out);
+      size_t sent = 0;
+      while (sent < archive_.size()) {
+        const ssize_t n = send(fd.get(), archive_.data() + sent, archive_.size() - sent, MSG_NOSIGNAL);
+        if (n <= 0) break;
+        sent += static_cast<size_t>(n);
+      }
+    });
+    return pull;
+  }
+  Result<std::shared_ptr<void>> WatchDevice(const std::string& name, v1::WatchDeviceReply* reply) override {
+    const std::lock_guard lock(mutex_);
+    if (failure_) return Unexpected(*failure_);
+    reply->set_watching(true);
+    reply->set_subject_id("loop:/" + name);
+    ++watched_devices_;
+    return std::shared_ptr<void>(nullptr, [this](void*) {
+      const std::lock_guard unwatch_lock(mutex_);
+      --watched_devices_;
+    });
+  }
+
+ private:
+  template <class T>
+  Result<T> Reply(T value) {
+    const std::lock_guard lock(mutex_);
+    if (failure_) return Unexpected(*failure_);
+    return value;
+  }
+  Result<v1::Incident> Resolve(const std::string& id) {
+    std::vector<v1::Incident> found;
+    for (const v1::Incident& incident : incidents_) {
+      if (incident.id().starts_with(id)) found.push_back(incident);
+    }
+    if (found.empty())
+      return Fail("no incident starts with '" + id + "': see `ffdcctl incident list`", ENOENT);
+    if (found.size() > 1)
+      return Fail("'" + id + "' fits " + std::to_string(found.size()) + " incidents: give more of the id",
+                  EINVAL);
+    return Reply(found.front());
+  }
+
+  mutable std::mutex mutex_;
+  std::optional<Error> failure_;
+  std::optional<Error> pull_failure_;
+  std::optional<std::pair<std::string, std::string>> verify_problem_;
+  std::vector<v1::Incident> incidents_;
+  std::string archive_ = std::string(700'000, 'x');
+  std::optional<uint64_t> announced_bytes_;
+  std::map<int, std::function<void(const v1::Event&)>> sinks_;
+  int next_key_ = 0;
+  size_t watched_devices_ = 0;
+  std::vector<std::thread> writers_;
+};
+
+}  // namespace ffdc::fakes
