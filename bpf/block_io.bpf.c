@@ -1,1 +1,171 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One program per completed request: the flight recorder, the latency histogram
+ * and the error check. A good request costs no hash lookup, no helper but the
+ * clock (and the CPU's number, on kernels that do not inline it), and is not
+ * heard of in user space.
+ */
+#include "kernel_types.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define RECORD_KIND FFDC_RECORD_BLOCK_ERROR
+#include "failure.bpf.h"
+
+char _license[] SEC("license") = "GPL";
+
+/* [slot * cpu_count + cpu]. The agent sets the size. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ffdc_histogram);
+} histograms SEC(".maps");
+
+/* See ffdc/abi/block.h. */
+static __always_inline __u32 latency_bucket(__u64 latency_ns)
+{
+	__u64 scaled = latency_ns >> (FFDC_HIST_MIN_SHIFT - FFDC_HIST_SUB_SHIFT);
+	__u32 value = (__u32)scaled;
+	__u32 shift = 0, above;
+
+	/* scaled is latency in eighths of 2^10 ns: an octave's first bucket is 8. */
+	if (scaled < (1u << FFDC_HIST_SUB_SHIFT))
+		return 0;
+	if (scaled >> (FFDC_HIST_MAX_SHIFT - FFDC_HIST_MIN_SHIFT + FFDC_HIST_SUB_SHIFT))
+		return FFDC_HIST_LAST;
+	/* Without branches: how often to halve it until it lies in 8..15. */
+	above = (value > 0x7ffff) << 4;
+	value >>= above;
+	shift |= above;
+	above = (value > 0x7ff) << 3;
+	value >>= above;
+	shift |= above;
+	above = (value > 0x7f) << 2;
+	value >>= above;
+	shift |= above;
+	above = (value > 0x1f) << 1;
+	value >>= above;
+	shift |= above;
+	above = value > 0xf;
+	value >>= above;
+	shift |= above;
+	return 1 + (shift << FFDC_HIST_SUB_SHIFT) + (value & ((1u << FFDC_HIST_SUB_SHIFT) - 1));
+}
+
+static __always_inline void count_latency(__u32 cpu, __u64 known, __u32 flags, __u64 latency_ns)
+{
+	const __u32 slot = (known >> FFDC_QUEUE_SLOT_SHIFT) & FFDC_QUEUE_NO_SLOT;
+	const __u32 class = flags & 1;
+	__u32 index = slot * cpu_count + cpu;
+	__u32 bucket = FFDC_HIST_UNTIMED;
+	struct ffdc_histogram *histogram;
+
+	if (cpu >= cpu_count)
+		return;
+	if (unlikely(!latency_ns) && cpu < FFDC_MAX_CPUS)
+		state.cpus[cpu].untimed++;
+	else if (likely((flags & REQ_OP_MASK) <= REQ_OP_WRITE))
+		bucket = latency_bucket(latency_ns);
+	/* FFDC_QUEUE_NO_SLOT lies past the end of the map. */
+	histogram = bpf_map_lookup_elem(&histograms, &index);
+	if (histogram)
+		histogram->count[class][bucket & (FFDC_HIST_BUCKETS - 1)]++;
+}
+
+/*
+ * The slow way to know a device: asks the filter and keeps the answer for the
+ * queue's next requests. 0: the agent has not said anything about it yet.
+ */
+static __noinline __u64 learn_device(__u32 queue, __u32 dev)
+{
+	/* Read first: an answer that is older than the epoch it is kept under would stay. */
+	__u64 key = *(volatile __u64 *)&state.control.epoch_key | dev;
+	struct ffdc_device_filter *filter;
+	__u64 known;
+
+	barrier();
+	filter = bpf_map_lookup_elem(&device_filter, &dev);
+	if (!filter)
+		return 0;
+	known = key | (__u64)(filter->slot < FFDC_QUEUE_NO_SLOT ? filter->slot : FFDC_QUEUE_NO_SLOT)
+			      << FFDC_QUEUE_SLOT_SHIFT;
+	if (filter->flags & FFDC_DEVICE_WATCHED)
+		known |= FFDC_QUEUE_WATCHED;
+	if (queue < FFDC_QUEUE_SLOTS)
+		*(volatile __u64 *)&state.queues[queue] = known;
+	return known;
+}
+
+static __noinline int request_failed(struct request *rq, __u64 now, __u64 latency_ns, __u8 status,
+				     __u32 nr_bytes)
+{
+	struct failure failure = {
+		.now = now,
+		.latency_ns = latency_ns,
+		.sector = rq->__sector,
+		.dev = request_dev(rq),
+		.len_bytes = nr_bytes,
+		.rq_flags = rq->cmd_flags,
+		.status = status,
+		.bio = rq->bio,
+	};
+
+	if (!concerns_somebody(&failure))
+		return 0;
+	failure.part_dev = request_part_dev(rq, failure.dev);
+	report(&failure);
+	return 0;
+}
+
+static __always_inline __u64 request_latency_ns(struct request *rq, __u64 now)
+{
+	__u64 start = rq->start_time_ns;
+
+	return start ? now - start : 0;
+}
+
+/* Of an ignored device, of none, or of one that the agent has not classified yet. */
+static __noinline int not_watched(struct request *rq, __u64 known, __u8 status, __u32 nr_bytes)
+{
+	__u32 dev = request_dev(rq);
+	__u64 now, latency_ns;
+
+	if (!status && (known || !dev))
+		return 0;
+	now = bpf_ktime_get_ns();
+	latency_ns = request_latency_ns(rq, now);
+	if (!known && dev)
+		remember(bpf_get_smp_processor_id(), now, latency_ns,
+			 pack_sector_op(rq->__sector, rq->cmd_flags, status), dev, nr_bytes);
+	return status ? request_failed(rq, now, latency_ns, status, nr_bytes) : 0;
+}
+
+SEC("tp_btf/block_rq_complete")
+int BPF_PROG(block_rq_complete, struct request *rq, int error, unsigned int nr_bytes)
+{
+	__u8 status = unlikely(error) ? request_status(error) : 0;
+	__u32 dev = request_dev(rq);
+	__u32 queue = rq->q->id;
+	__u64 now, latency_ns, known = 0;
+	__u32 cpu, flags;
+
+	if (likely(queue < FFDC_QUEUE_SLOTS))
+		known = state.queues[queue];
+	if (unlikely((known & FFDC_QUEUE_KEY_MASK) != (state.control.epoch_key | dev)))
+		known = dev ? learn_device(queue, dev) : 0;
+	if (unlikely(!(known & FFDC_QUEUE_WATCHED)))
+		return not_watched(rq, known, status, nr_bytes);
+
+	now = bpf_ktime_get_ns();
+	latency_ns = request_latency_ns(rq, now);
+	flags = rq->cmd_flags;
+	cpu = bpf_get_smp_processor_id();
+	remember(cpu, now, latency_ns, pack_sector_op(rq->__sector, flags, status), dev, nr_bytes);
+	count_latency(cpu, known, flags, latency_ns);
+	if (unlikely(status))
+		return request_failed(rq, now, latency_ns, status, nr_bytes);
+	return 0;
+}

@@ -26,7 +26,7 @@ struct BlockProbeOptions {
 };
 
 // A piece of I/O history that nothing writes to any more: struct ffdc_io_record[]
-// in a memfd, unsorted (one run per CPU, each in time order).
+// in a sealed memfd, unsorted (runs of one CPU each, in time order).
 struct HistorySegment {
   Fd memfd;
   uint64_t records = 0;

@@ -97,6 +97,7 @@ struct ffdc_storm_entry {
 struct ffdc_device_filter {
 	__ffdc_u32 flags; /* FFDC_DEVICE_* */
 	__ffdc_u32 slot;  /* index of its latency histogram; FFDC_NO_SLOT: none */
+	__ffdc_u64 since_ns; /* since when this number is this device: earlier failures were another's */
 };
 #define FFDC_NO_SLOT 0xffffffffu
 
@@ -111,6 +112,8 @@ struct ffdc_device_filter {
 #define FFDC_HIST_BUCKETS 256 /* 210 in use; the rest pads to a power of two */
 #define FFDC_HIST_LAST \
 	(1 + ((FFDC_HIST_MAX_SHIFT - FFDC_HIST_MIN_SHIFT) << FFDC_HIST_SUB_SHIFT))
+/* Completions without a latency: not timed by the kernel, or neither read nor write. */
+#define FFDC_HIST_UNTIMED (FFDC_HIST_BUCKETS - 1)
 
 enum ffdc_hist_class { FFDC_HIST_READ = 0, FFDC_HIST_WRITE = 1, FFDC_HIST_CLASSES = 2 };
 
@@ -140,7 +143,7 @@ FFDC_ABI_ASSERT(ffdc_record_header, 16);
 FFDC_ABI_ASSERT(ffdc_block_error, 72);
 FFDC_ABI_ASSERT(ffdc_storm_key, 8);
 FFDC_ABI_ASSERT(ffdc_storm_entry, 40);
-FFDC_ABI_ASSERT(ffdc_device_filter, 8);
+FFDC_ABI_ASSERT(ffdc_device_filter, 16);
 FFDC_ABI_ASSERT(ffdc_histogram, 2048);
 
 #endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where kernels differ. Each fix names the change it bridges; all of them are
+ * decided when the program is loaded, and cost nothing after.
+ */
+#ifndef FFDC_CORE_FIXES_BPF_H
+#define FFDC_CORE_FIXES_BPF_H
+
+#include "kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#define FFDC_DEV(major, minor) (((__u32)(major) << 20) | (__u32)(minor))
+
+static __always_inline __u32 disk_dev(struct gendisk *disk)
+{
+	/* A NULL disk reads as 0,0: loads through BTF pointers do not fault. */
+	return FFDC_DEV(disk->major, disk->first_minor);
+}
+
+/*
+ * d152c682f03c ("block: add an explicit ->disk backpointer to the
+ * request_queue", 5.15), f3fa33acca9f ("block: remove the ->rq_disk field in
+ * struct request", 5.17).
+ */
+static __always_inline __u32 request_dev(struct request *rq)
+{
+	struct request___old *old = (void *)rq;
+
+	if (bpf_core_field_exists(old->rq_disk))
+		return disk_dev(old->rq_disk);
+	return disk_dev(rq->q->disk);
+}
+
+/*
+ * 0d02129e76ed ("block: merge struct block_device and struct hd_struct", 5.11):
+ * request->part was a struct hd_struct.
+ */
+static __always_inline __u32 request_part_dev(struct request *rq, __u32 whole)
+{
+	struct request___old *old = (void *)rq;
+	__u32 dev;
+
+	if (bpf_core_type_exists(struct hd_struct))
+		dev = BPF_CORE_READ(old, part, __dev.devt);
+	else
+		dev = BPF_CORE_READ(rq, part, bd_dev);
+	return dev == whole ? 0 : dev;
+}
+
+/* 309dca309fc3 ("block: store a block_device pointer in struct bio", 5.12). */
+static __always_inline __u32 bio_dev(struct bio *bio)
+{
+	struct bio___old *old = (void *)bio;
+
+	if (bpf_core_field_exists(old->bi_disk))
+		return disk_dev(old->bi_disk);
+	return disk_dev(bio->bi_bdev->bd_disk);
+}
+
+/* Before 5.12 a bio that has been submitted points to the whole disk. */
+static __always_inline __u32 bio_part_dev(struct bio *bio, __u32 whole)
+{
+	__u32 dev = 0;
+
+	if (bpf_core_field_exists(bio->bi_bdev))
+		dev = bio->bi_bdev->bd_dev;
+	return dev == whole ? 0 : dev;
+}
+
+/*
+ * "block: don't call blk_status_to_errno in blk_update_request" (5.16):
+ * block_rq_complete passed a negative errno before, which is the status by the
+ * kernel's own table (blk_errors[] in block/blk-core.c), unambiguous but for
+ * EBUSY and EREMCHG, which are never passed on to here.
+ */
+static __always_inline __u8 request_status(int error)
+{
+	if (error >= 0)
+		return (__u8)error;
+	switch (-error) {
+	case 95: /* EOPNOTSUPP */
+		return BLK_STS_NOTSUPP;
+	case 110: /* ETIMEDOUT */
+		return BLK_STS_TIMEOUT;
+	case 28: /* ENOSPC */
+		return BLK_STS_NOSPC;
+	case 67: /* ENOLINK */
+		return BLK_STS_TRANSPORT;
+	case 121: /* EREMOTEIO */
+		return BLK_STS_TARGET;
+	case 52: /* EBADE */
+		return BLK_STS_RESV_CONFLICT;
+	case 61: /* ENODATA */
+		return BLK_STS_MEDIUM;
+	case 84: /* EILSEQ */
+		return BLK_STS_PROTECTION;
+	case 12: /* ENOMEM */
+		return BLK_STS_RESOURCE;
+	case 11: /* EAGAIN */
+		return BLK_STS_AGAIN;
+	case 16: /* EBUSY */
+		return BLK_STS_DEV_RESOURCE;
+	case 109: /* ETOOMANYREFS */
+		return BLK_STS_ZONE_OPEN_RESOURCE___old;
+	case 75: /* EOVERFLOW */
+		return BLK_STS_ZONE_ACTIVE_RESOURCE___old;
+	default:
+		return BLK_STS_IOERR;
+	}
+}
+
+/* The flag moves whenever a flag is added below it. */
+static __always_inline bool is_readahead(__u32 flags)
+{
+	return flags & (1u << bpf_core_enum_value(enum req_flag_bits, __REQ_RAHEAD));
+}
+
+/* bio->bi_blkg is there with CONFIG_BLK_CGROUP only. */
+static __always_inline struct cgroup *bio_cgroup(struct bio *bio)
+{
+	if (!bpf_core_field_exists(bio->bi_blkg))
+		return NULL;
+	return BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup);
+}
+
+/* 2f064a59a11f ("sched: Change task_struct::state", 5.14). */
+static __always_inline __u32 task_state(struct task_struct *task)
+{
+	struct task_struct___old *old = (void *)task;
+
+	if (bpf_core_field_exists(old->state))
+		return (__u32)BPF_CORE_READ(old, state);
+	return BPF_CORE_READ(task, __state);
+}
+
+#endif
