@@ -103,6 +103,7 @@ class Sealer {
     FFDC_TRY(FsyncPath(job_.spool_dir() + "/sealed"));
     FFDC_TRY(FsyncPath(tmp_));
     CrashPoint("seal.published");
+    (void)RemoveLeftovers();  // a damaged capture that was set aside
     RemoveStaging();
     return std::move(reply_);
   }
@@ -126,10 +127,14 @@ class Sealer {
     return true;
   }
 
-  // Removes what attempts that did not publish left in the spool.
+  // Undoes what attempts that did not publish did.
   Result<> Discard() {
     // While the lock holds a name, its absence means success; so the lock comes first.
     FFDC_TRY(lock_.SetPublishing(""));
+    return RemoveLeftovers();
+  }
+
+  Result<> RemoveLeftovers() {
     FFDC_ASSIGN(const auto leftovers, ListTmp(job_.spool_dir(), id_ + "."));
     for (const std::string& name : leftovers) FFDC_TRY(RemoveAll(tmp_ + "/" + name));
     return {};

@@ -21,6 +21,21 @@ namespace {
 
 std::unique_ptr<Launcher> launcher;
 
+[[noreturn]] void LiveFirstLife(const std::string& root) {
+  CaptureOptions options;
+  options.runtime_dir = root + "/run";
+  options.spool_dir = root + "/spool";
+  options.collectors = {"test_ok", "test_silent"};
+  const auto runner =
+      CaptureRunner::Create(options, *launcher, [](const std::string&, const auto&) { _exit(0); });
+  runner->Start(MakeJob(IncidentId(1)), {});
+  for (;;) {
+    pollfd ready{launcher->fd(), POLLIN, 0};
+    poll(&ready, 1, 100);
+    launcher->Dispatch();
+  }
+}
+
 class LauncherEnvironment : public ::testing::Environment {
  public:
   void SetUp() override {
@@ -30,6 +45,8 @@ class LauncherEnvironment : public ::testing::Environment {
     auto started = Launcher::Start(CaptureTasks());
     ASSERT_TRUE(started) << started.error().message;
     launcher = std::move(*started);
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+    if (const char* root = getenv(kFirstLifeVariable)) LiveFirstLife(root);
   }
   void TearDown() override { launcher.reset(); }
 };

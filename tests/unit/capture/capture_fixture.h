@@ -27,6 +27,10 @@ class HandClock : public Clock {
 // Forked before the first test; its workers know the collectors of every file linked in.
 Launcher& TestLauncher();
 
+// Set in the environment to a folder: the program captures IncidentId(1) there and
+// ends, in place of the tests.
+inline constexpr char kFirstLifeVariable[] = "FFDC_TEST_FIRST_LIFE";
+
 // The n-th incident id of a test.
 std::string IncidentId(unsigned n);
 v1::CaptureJob MakeJob(const std::string& incident_id);
