@@ -28,11 +28,13 @@ using ExtraSample = std::function<void(const std::function<void(const std::strin
 
 class History {
  public:
-  static std::unique_ptr<History> Create(const HistoryOptions& options, const Clock& clock, ExtraSample extra);
+  static std::unique_ptr<History> Create(const HistoryOptions& options, const Clock& clock,
+                                         ExtraSample extra);
   virtual ~History() = default;
 
   virtual void Sample() = 0;  // once a second
-  // A memfd with everything up to now, in the encoding that DecodeHistory reads.
+  // A memfd with everything up to now, in the encoding that DecodeHistory reads. About a
+  // millisecond for a full hour: nothing in it is overwritten meanwhile, so alert first.
   virtual Result<Fd> Freeze() = 0;
   [[nodiscard]] virtual uint64_t samples() const = 0;
   [[nodiscard]] virtual uint64_t bytes() const = 0;
@@ -43,11 +45,14 @@ struct HistorySample {
   uint64_t mono_ns = 0;
   int64_t wall_ns = 0;
   // Sorted by name: "disk.sda.read_ios", "psi.io.some_total_us", "vm.pgfault", "mem.MemFree_kb",
-  // "tcp.RetransSegs", "net.eth0.rx_bytes", ... cumulative as the kernel gives them.
+  // "tcp.RetransSegs", "tcpext.TCPTimeouts", "net.eth0.rx_bytes", "load.1m_x100", ... cumulative as
+  // the kernel gives them. A disk that was never used has none. "history.left_out": how many rows
+  // and values were too many.
   std::vector<std::pair<std::string, int64_t>> values;
 };
 // Calls sink per sample, oldest first. The encoding may come from a crashed
-// agent: anything malformed is an error, never undefined behaviour (fuzzed).
+// agent: anything malformed is an error, never undefined behaviour (fuzzed). What the sink got
+// before an error was in order.
 Result<> DecodeHistory(std::string_view encoded, const std::function<void(const HistorySample&)>& sink);
 
 }  // namespace ffdc
