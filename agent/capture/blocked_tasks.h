@@ -16,6 +16,7 @@ namespace ffdc {
 struct TaskStat {
   uint32_t pid = 0;
   std::string comm;  // the process's own bytes
+  uint32_t ppid = 0;
   char state = '?';
   uint64_t start_ticks = 0;
   uint64_t blkio_delay_ticks = 0;  // 0 while kernel.task_delayacct is off

@@ -61,9 +61,10 @@ std::optional<TaskStat> ParseTaskStat(std::string_view text) {
   const std::string_view state = NextWord(text);
   if (state.size() != 1) return std::nullopt;
   stat.state = state[0];
-  // proc(5): state is field 3, starttime 22, delayacct_blkio_ticks 42.
+  // proc(5): state is field 3, ppid 4, starttime 22, delayacct_blkio_ticks 42.
   for (int field = 4; field <= 42; ++field) {
     const std::string_view word = NextWord(text);
+    if (field == 4) stat.ppid = ParseNumber<uint32_t>(word).value_or(0);
     if (field == 22) stat.start_ticks = ParseNumber<uint64_t>(word).value_or(0);
     if (field == 42) stat.blkio_delay_ticks = ParseNumber<uint64_t>(word).value_or(0);
   }
@@ -77,12 +78,12 @@ bool WriteBlockedTask(const std::filesystem::path& task, uint32_t tgid, const Ta
   // The list so far must survive a read that never comes back.
   file.Flush();
   std::string text = "D pid=" + std::to_string(stat.pid) + " tgid=" + std::to_string(tgid) +
-                     " comm=" + PlainText(stat.comm) +
+                     " ppid=" + std::to_string(stat.ppid) + " comm=" + PlainText(stat.comm) +
                      " state=D wchan=" + PlainText(ReadLine(task / "wchan")) + "\n";
   const std::string stack = ReadLine(task / "stack");
   std::string_view rest = stack;
-  while (!rest.empty()) text += "    " + PlainText(NextLine(rest)) + "\n";
-  if (stack.empty()) text += "    (no kernel stack: /proc/PID/stack cannot be read)\n";
+  while (!rest.empty()) text += "  " + PlainText(NextLine(rest)) + "\n";
+  if (stack.empty()) text += "  (no kernel stack: /proc/PID/stack cannot be read)\n";
   return file.Write(text);
 }
 
