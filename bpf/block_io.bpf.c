@@ -24,37 +24,6 @@ struct {
 	__type(value, struct ffdc_histogram);
 } histograms SEC(".maps");
 
-/* See ffdc/abi/block.h. */
-static __always_inline __u32 latency_bucket(__u64 latency_ns)
-{
-	__u64 scaled = latency_ns >> (FFDC_HIST_MIN_SHIFT - FFDC_HIST_SUB_SHIFT);
-	__u32 value = (__u32)scaled;
-	__u32 shift = 0, above;
-
-	/* scaled is latency in eighths of 2^10 ns: an octave's first bucket is 8. */
-	if (scaled < (1u << FFDC_HIST_SUB_SHIFT))
-		return 0;
-	if (scaled >> (FFDC_HIST_MAX_SHIFT - FFDC_HIST_MIN_SHIFT + FFDC_HIST_SUB_SHIFT))
-		return FFDC_HIST_LAST;
-	/* Without branches: how often to halve it until it lies in 8..15. */
-	above = (value > 0x7ffff) << 4;
-	value >>= above;
-	shift |= above;
-	above = (value > 0x7ff) << 3;
-	value >>= above;
-	shift |= above;
-	above = (value > 0x7f) << 2;
-	value >>= above;
-	shift |= above;
-	above = (value > 0x1f) << 1;
-	value >>= above;
-	shift |= above;
-	above = value > 0xf;
-	value >>= above;
-	shift |= above;
-	return 1 + (shift << FFDC_HIST_SUB_SHIFT) + (value & ((1u << FFDC_HIST_SUB_SHIFT) - 1));
-}
-
 static __always_inline void count_latency(__u32 cpu, __u64 known, __u32 flags, __u64 latency_ns)
 {
 	const __u32 slot = (known >> FFDC_QUEUE_SLOT_SHIFT) & FFDC_QUEUE_NO_SLOT;
@@ -68,7 +37,7 @@ static __always_inline void count_latency(__u32 cpu, __u64 known, __u32 flags, _
 	if (unlikely(!latency_ns) && cpu < FFDC_MAX_CPUS)
 		state.cpus[cpu].untimed++;
 	else if (likely((flags & REQ_OP_MASK) <= REQ_OP_WRITE))
-		bucket = latency_bucket(latency_ns);
+		bucket = ffdc_latency_bucket(latency_ns);
 	/* FFDC_QUEUE_NO_SLOT lies past the end of the map. */
 	histogram = bpf_map_lookup_elem(&histograms, &index);
 	if (histogram)

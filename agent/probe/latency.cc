@@ -16,14 +16,6 @@ constexpr uint32_t kSubBuckets = 1u << FFDC_HIST_SUB_SHIFT;
 
 }  // namespace
 
-uint32_t LatencyBucket(uint64_t latency_ns) {
-  if (latency_ns >> FFDC_HIST_MIN_SHIFT == 0) return 0;
-  if (latency_ns >> FFDC_HIST_MAX_SHIFT != 0) return FFDC_HIST_LAST;
-  const auto octave = static_cast<uint32_t>(std::bit_width(latency_ns) - 1);
-  const auto sub = static_cast<uint32_t>(latency_ns >> (octave - FFDC_HIST_SUB_SHIFT)) % kSubBuckets;
-  return 1 + (octave - FFDC_HIST_MIN_SHIFT) * kSubBuckets + sub;
-}
-
 uint64_t BucketMiddleNs(uint32_t bucket) {
   if (bucket == 0) return uint64_t{1} << (FFDC_HIST_MIN_SHIFT - 1);
   if (bucket >= FFDC_HIST_LAST) return uint64_t{1} << FFDC_HIST_MAX_SHIFT;

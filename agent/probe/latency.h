@@ -12,8 +12,7 @@
 
 namespace ffdc {
 
-// The bucket of a latency, as the kernel's program counts it, and the middle of a bucket.
-uint32_t LatencyBucket(uint64_t latency_ns);
+// Of ffdc_latency_bucket().
 uint64_t BucketMiddleNs(uint32_t bucket);
 
 // How many devices' histograms fit.

@@ -67,7 +67,8 @@ static __always_inline bool concerns_somebody(struct failure *failure)
 	return false;
 }
 
-static __always_inline void fill_cgroup(struct ffdc_block_error *error, struct bio *bio)
+/* Not inlined, so that the record's type is in the object's BTF, for the test of its layout. */
+static __noinline void fill_cgroup(struct ffdc_block_error *error, struct bio *bio)
 {
 	struct cgroup *cgroup = bio ? bio_cgroup(bio) : NULL;
 

@@ -115,6 +115,31 @@ struct ffdc_device_filter {
 /* Completions without a latency: not timed by the kernel, or neither read nor write. */
 #define FFDC_HIST_UNTIMED (FFDC_HIST_BUCKETS - 1)
 
+static inline __ffdc_u32 ffdc_latency_bucket(__ffdc_u64 latency_ns)
+{
+	/* In units of an eighth of 2^10 ns, so that an octave's eight buckets are 8 to 15, halved s times. */
+	__ffdc_u64 scaled = latency_ns >> (FFDC_HIST_MIN_SHIFT - FFDC_HIST_SUB_SHIFT);
+	__ffdc_u32 value = (__ffdc_u32)scaled;
+	__ffdc_u32 halved, s;
+
+	if (scaled < (1u << FFDC_HIST_SUB_SHIFT))
+		return 0;
+	if (scaled >> (FFDC_HIST_MAX_SHIFT - FFDC_HIST_MIN_SHIFT + FFDC_HIST_SUB_SHIFT))
+		return FFDC_HIST_LAST;
+	/* BPF cannot count leading zeros: s by bisection, without branches. */
+	halved = s = (__ffdc_u32)(value > 0x7ffff) << 4;
+	value >>= halved;
+	s |= halved = (__ffdc_u32)(value > 0x7ff) << 3;
+	value >>= halved;
+	s |= halved = (__ffdc_u32)(value > 0x7f) << 2;
+	value >>= halved;
+	s |= halved = (__ffdc_u32)(value > 0x1f) << 1;
+	value >>= halved;
+	s |= halved = value > 0xf;
+	value >>= halved;
+	return 1 + (s << FFDC_HIST_SUB_SHIFT) + (value & ((1u << FFDC_HIST_SUB_SHIFT) - 1));
+}
+
 enum ffdc_hist_class { FFDC_HIST_READ = 0, FFDC_HIST_WRITE = 1, FFDC_HIST_CLASSES = 2 };
 
 /* One device on one CPU; index slot * cpu_count + cpu. Counters wrap. */

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The structs that kernel and agent share have the same layout on both sides:
+// the compiler's here, the BPF object's own BTF there.
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "ffdc/abi/block_state.h"
+
+// The generated headers need the types above.
+#include "block_bio.skel.h"
+#include "block_io.skel.h"
+
+namespace ffdc {
+namespace {
+
+struct Layout {
+  size_t size = 0;
+  std::map<std::string, size_t> offsets;
+};
+
+#define FFDC_LAYOUT(type, ...)      \
+  {                                 \
+#type, {                        \
+      sizeof(type), { __VA_ARGS__ } \
+    }                               \
+  }
+#define FFDC_FIELD(type, field) \
+  { #field, offsetof(type, field) }
+
+const std::map<std::string, Layout>& Expected() {
+  static const std::map<std::string, Layout> layouts = {
+      FFDC_LAYOUT(ffdc_io_record, FFDC_FIELD(ffdc_io_record, complete_ns),
+                  FFDC_FIELD(ffdc_io_record, latency_ns), FFDC_FIELD(ffdc_io_record, sector_op),
+                  FFDC_FIELD(ffdc_io_record, dev), FFDC_FIELD(ffdc_io_record, len_bytes)),
+      FFDC_LAYOUT(ffdc_record_header, FFDC_FIELD(ffdc_record_header, kind),
+                  FFDC_FIELD(ffdc_record_header, size_bytes), FFDC_FIELD(ffdc_record_header, time_ns)),
+      FFDC_LAYOUT(ffdc_block_error, FFDC_FIELD(ffdc_block_error, header),
+                  FFDC_FIELD(ffdc_block_error, sector), FFDC_FIELD(ffdc_block_error, latency_ns),
+                  FFDC_FIELD(ffdc_block_error, cgroup_id), FFDC_FIELD(ffdc_block_error, total),
+                  FFDC_FIELD(ffdc_block_error, cgroup_hierarchy), FFDC_FIELD(ffdc_block_error, dev),
+                  FFDC_FIELD(ffdc_block_error, part_dev), FFDC_FIELD(ffdc_block_error, len_bytes),
+                  FFDC_FIELD(ffdc_block_error, rq_flags), FFDC_FIELD(ffdc_block_error, op),
+                  FFDC_FIELD(ffdc_block_error, status), FFDC_FIELD(ffdc_block_error, flags)),
+      FFDC_LAYOUT(ffdc_storm_key, FFDC_FIELD(ffdc_storm_key, dev), FFDC_FIELD(ffdc_storm_key, op),
+                  FFDC_FIELD(ffdc_storm_key, status), FFDC_FIELD(ffdc_storm_key, source)),
+      FFDC_LAYOUT(ffdc_storm_entry, FFDC_FIELD(ffdc_storm_entry, total),
+                  FFDC_FIELD(ffdc_storm_entry, suppressed), FFDC_FIELD(ffdc_storm_entry, last_ns),
+                  FFDC_FIELD(ffdc_storm_entry, refill_ns), FFDC_FIELD(ffdc_storm_entry, tokens)),
+      FFDC_LAYOUT(ffdc_device_filter, FFDC_FIELD(ffdc_device_filter, flags),
+                  FFDC_FIELD(ffdc_device_filter, slot), FFDC_FIELD(ffdc_device_filter, since_ns)),
+      FFDC_LAYOUT(ffdc_histogram, FFDC_FIELD(ffdc_histogram, count)),
+      FFDC_LAYOUT(ffdc_block_control, FFDC_FIELD(ffdc_block_control, epoch_key),
+                  FFDC_FIELD(ffdc_block_control, active), FFDC_FIELD(ffdc_block_control, armed),
+                  FFDC_FIELD(ffdc_block_control, frozen_ns), FFDC_FIELD(ffdc_block_control, pad)),
+      FFDC_LAYOUT(ffdc_block_counters, FFDC_FIELD(ffdc_block_counters, sent),
+                  FFDC_FIELD(ffdc_block_counters, dropped), FFDC_FIELD(ffdc_block_counters, filtered),
+                  FFDC_FIELD(ffdc_block_counters, overflow),
+                  FFDC_FIELD(ffdc_block_counters, overflow_refill_ns),
+                  FFDC_FIELD(ffdc_block_counters, overflow_tokens), FFDC_FIELD(ffdc_block_counters, pad)),
+      FFDC_LAYOUT(ffdc_block_cpu, FFDC_FIELD(ffdc_block_cpu, written), FFDC_FIELD(ffdc_block_cpu, untimed),
+                  FFDC_FIELD(ffdc_block_cpu, pad)),
+      FFDC_LAYOUT(ffdc_block_state, FFDC_FIELD(ffdc_block_state, control),
+                  FFDC_FIELD(ffdc_block_state, counters), FFDC_FIELD(ffdc_block_state, cpus),
+                  FFDC_FIELD(ffdc_block_state, queues)),
+  };
+  return layouts;
+}
+
+std::map<std::string, Layout> LayoutsOf(const void* elf, size_t size) {
+  struct Close {
+    void operator()(bpf_object* object) const { bpf_object__close(object); }
+  };
+  const std::unique_ptr<bpf_object, Close> object(bpf_object__open_mem(elf, size, nullptr));
+  std::map<std::string, Layout> layouts;
+  if (!object) return layouts;
+  const btf* types = bpf_object__btf(object.get());
+  for (uint32_t id = 1; types != nullptr && id < btf__type_cnt(types); ++id) {
+    const btf_type* type = btf__type_by_id(types, id);
+    const std::string name = btf__name_by_offset(types, type->name_off);
+    if (!btf_is_struct(type) || !name.starts_with("ffdc_")) continue;
+    Layout& layout = layouts[name];
+    layout.size = type->size;
+    const auto* members = btf_members(type);
+    for (uint32_t i = 0; i < btf_vlen(type); ++i) {
+      layout.offsets[btf__name_by_offset(types, members[i].name_off)] = btf_member_bit_offset(type, i) / 8;
+    }
+  }
+  return layouts;
+}
+
+void ExpectSameLayouts(const std::map<std::string, Layout>& kernel) {
+  for (const auto& [name, layout] : kernel) {
+    const auto expected = Expected().find(name);
+    ASSERT_NE(expected, Expected().end()) << name << " is shared, and not checked here";
+    EXPECT_EQ(layout.size, expected->second.size) << name;
+    EXPECT_EQ(layout.offsets, expected->second.offsets) << name;
+  }
+}
+
+TEST(Abi, BlockIoSharesEveryLayout) {
+  size_t size = 0;
+  const void* elf = block_io_bpf::elf_bytes(&size);
+  const auto layouts = LayoutsOf(elf, size);
+  ExpectSameLayouts(layouts);
+  for (const auto& [name, layout] : Expected()) {
+    EXPECT_TRUE(layouts.contains(name)) << name << " is not in the object's BTF";
+  }
+}
+
+TEST(Abi, BlockBioSharesTheSameState) {
+  size_t size = 0;
+  const void* elf = block_bio_bpf::elf_bytes(&size);
+  const auto layouts = LayoutsOf(elf, size);
+  ExpectSameLayouts(layouts);
+  // It maps block_io's .bss, which holds this and nothing else.
+  EXPECT_TRUE(layouts.contains("ffdc_block_state"));
+  EXPECT_EQ(sizeof(block_bio_bpf::block_bio_bpf__bss), sizeof(ffdc_block_state));
+  EXPECT_EQ(sizeof(block_io_bpf::block_io_bpf__bss), sizeof(ffdc_block_state));
+}
+
+}  // namespace
+}  // namespace ffdc
