@@ -43,7 +43,8 @@ struct ShipperCallbacks {
 
 class Shipper {
  public:
-  static std::unique_ptr<Shipper> Create(ShipperOptions options, Launcher& launcher, ShipperCallbacks callbacks);
+  static std::unique_ptr<Shipper> Create(ShipperOptions options, Launcher& launcher,
+                                         ShipperCallbacks callbacks);
   virtual ~Shipper() = default;
 
   // Finishes or discards what a former life left half done, queues what lies sealed in the spool.
@@ -56,12 +57,12 @@ class Shipper {
   [[nodiscard]] virtual v1::SpoolStatus spool_status() const = 0;
 
   // On demand; done runs on the loop thread.
-  virtual void Manifests(const std::string& incident_id, std::function<void(Result<std::vector<v1::Manifest>>)> done) = 0;
+  virtual void Manifests(const std::string& incident_id,
+                         std::function<void(Result<std::vector<v1::Manifest>>)> done) = 0;
   virtual void Verify(const std::string& incident_id, std::function<void(Result<v1::VerifyReport>)> done) = 0;
   virtual void Remove(const std::string& incident_id, std::function<void(Result<uint64_t>)> done) = 0;
   // Writes the incident as one tar archive into out_fd (a pipe's write end); total: announced size.
-  virtual void Pull(const std::string& incident_id, Fd out_fd,
-                    std::function<void(Result<>)> done) = 0;
+  virtual void Pull(const std::string& incident_id, Fd out_fd, std::function<void(Result<>)> done) = 0;
 };
 
 // The worker tasks of this stage ("store.*"), for Launcher::Start.

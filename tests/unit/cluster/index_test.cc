@@ -24,6 +24,7 @@ class IndexTest : public testing::Test {
 
   void Start(WorkerTasks tasks) {
     index_.reset();
+    launcher_.reset();
     auto launcher = Launcher::Start(std::move(tasks));
     ASSERT_TRUE(launcher) << launcher.error().message;
     launcher_ = std::move(*launcher);

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/copies.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+
+#include "store/file_source.h"
+#include "store/layout.h"
+#include "store/spool.h"
+
+namespace ffdc {
+namespace {
+
+struct SpoolCopy {
+  Result<std::unique_ptr<ByteSource>> incident;
+  CaptureCopy capture;
+};
+
+std::optional<SpoolCopy> OpenSpoolCopy(const v1::StoreArgs& args) {
+  const Spool spool(args.spool_dir());
+  const auto folder = spool.Sealed(args.incident_id());
+  SpoolCopy copy{
+      FileSource::Open(folder / kIncidentFile),
+      {args.node(), FileSource::Open(folder / kManifestFile), FileSource::Open(folder / kArchiveFile)}};
+  if (!spool.HasSealed(args.incident_id())) return {};  // or it left between the lines above
+  if (const auto manifest = spool.ReadManifest(args.incident_id())) copy.capture.node = manifest->node();
+  return copy;
+}
+
+Result<> AddStored(const v1::StoreArgs& args, IncidentCopies* copies) {
+  FFDC_ASSIGN(const auto store, OpenStore(args.store_url(), args.cluster(), args.node()));
+  FFDC_ASSIGN(const auto nodes, store->Nodes(args.incident_id()));
+  if (nodes.empty()) return {};
+  copies->incident = store->Open(args.incident_id(), {}, kIncidentFile);
+  for (const auto& node : nodes) {
+    copies->captures.push_back({node, store->Open(args.incident_id(), node, kManifestFile),
+                                store->Open(args.incident_id(), node, kArchiveFile)});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<IncidentCopies> FindCopies(const v1::StoreArgs& args) {
+  FFDC_TRY(CheckIncidentId(args.incident_id()));
+  IncidentCopies copies;
+  copies.store_problem = args.store_problem();
+  // The spool first: a capture is in the store before it leaves the spool.
+  auto spooled = OpenSpoolCopy(args);
+  if (copies.store_problem.empty()) {
+    if (const auto added = AddStored(args, &copies); !added) copies.store_problem = added.error().message;
+  }
+  if (spooled) {
+    const auto is_same = [&](const CaptureCopy& copy) { return copy.node == spooled->capture.node; };
+    if (std::none_of(copies.captures.begin(), copies.captures.end(), is_same))
+      copies.captures.push_back(std::move(spooled->capture));
+    if (!copies.incident) copies.incident = std::move(spooled->incident);
+  }
+  if (!copies.captures.empty()) return copies;
+  if (!copies.store_problem.empty()) return Fail(copies.store_problem);
+  return Fail(
+      "neither the spool nor " + args.store_url() + " has a sealed capture of incident " + args.incident_id(),
+      ENOENT);
+}
+
+}  // namespace ffdc

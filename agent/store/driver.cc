@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/driver.h"
+
+#include <cerrno>
+
+#include "store/dir_driver.h"
+#include "store/layout.h"
+#include "store/shipper.h"
+
+namespace ffdc {
+namespace {
+
+constexpr std::string_view kDirScheme = "dir:";
+
+}  // namespace
+
+Result<> CheckStoreUrl(const std::string& url) {
+  if (!std::string_view(url).starts_with(kDirScheme))
+    return Fail("store.url '" + url + "' names no known kind of store: write dir:/path/of/a/folder", EINVAL);
+  if (url.size() == kDirScheme.size() || url[kDirScheme.size()] != '/')
+    return Fail("store.url '" + url + "' needs an absolute path: write dir:/path/of/a/folder", EINVAL);
+  return {};
+}
+
+Result<std::unique_ptr<StoreDriver>> OpenStore(const std::string& url, const std::string& cluster,
+                                               const std::string& node) {
+  FFDC_TRY(CheckStoreUrl(url));
+  FFDC_TRY(CheckName("cluster name", cluster));
+  FFDC_TRY(CheckName("node name", node));
+  return MakeDirDriver(url.substr(kDirScheme.size()), cluster, node);
+}
+
+}  // namespace ffdc

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// A store of captures. Every call may block for as long as the store hangs: use
+// it in worker tasks only. All writes are idempotent.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "ffdc/v1/manifest.pb.h"
+
+namespace ffdc {
+
+// Bytes of one stored file, from its beginning.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  [[nodiscard]] virtual uint64_t size_bytes() const = 0;
+  virtual Result<size_t> Read(char* buffer, size_t size) = 0;  // 0: the end
+};
+
+struct StoredCapture {
+  std::string incident_id;
+  std::string node;
+  uint64_t bytes = 0;
+};
+
+class StoreDriver {
+ public:
+  virtual ~StoreDriver() = default;
+
+  // Makes what the store needs on first use, and checks that it can be written.
+  virtual Result<> Prepare() = 0;
+  // Copies <folder>/{manifest.json,capture.tar.zst} in; returns when the copy is durable, was
+  // read back and compared with the manifest, and is visible. Code EEXIST: there is one already.
+  virtual Result<> PutCapture(const std::string& folder, const v1::Manifest& manifest) = 0;
+  // Replaces incident.json.
+  virtual Result<> PutIncident(const std::string& incident_id, std::string_view json) = 0;
+
+  // Every capture of the cluster, in no order.
+  virtual Result<std::vector<StoredCapture>> List() = 0;
+  // Nodes with a capture of this incident, sorted.
+  virtual Result<std::vector<std::string>> Nodes(const std::string& incident_id) = 0;
+  // node empty: incident.json. Code ENOENT: it is not there.
+  virtual Result<std::unique_ptr<ByteSource>> Open(const std::string& incident_id, const std::string& node,
+                                                   const std::string& file) = 0;
+  // The whole incident, or only what one node has of it. Returns the bytes freed; none if it is not there.
+  virtual Result<uint64_t> Remove(const std::string& incident_id, const std::string& node = {}) = 0;
+
+  // Clears half uploads that nobody can be working on any more; own: all of this node too.
+  virtual Result<> RemoveHalfUploads(bool own) = 0;
+};
+
+// By the url's scheme; all three are checked. node: this node, which names its half uploads.
+Result<std::unique_ptr<StoreDriver>> OpenStore(const std::string& url, const std::string& cluster,
+                                               const std::string& node);
+
+}  // namespace ffdc

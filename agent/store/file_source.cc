@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/file_source.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace ffdc {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr size_t kChunkBytes = 256u << 10;
+
+}  // namespace
+
+Result<std::unique_ptr<ByteSource>> FileSource::Open(const fs::path& path, Freshness freshness) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd.valid()) return FailErrno("cannot open " + path.string());
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0) return FailErrno("cannot look at " + path.string());
+  if (!S_ISREG(info.st_mode)) return Fail(path.string() + " is not a regular file", EINVAL);
+  if (freshness == Freshness::kFromDisk) posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+  return std::unique_ptr<ByteSource>(
+      new FileSource(std::move(fd), path.string(), static_cast<uint64_t>(info.st_size)));
+}
+
+Result<size_t> FileSource::Read(char* buffer, size_t size) {
+  for (;;) {
+    const ssize_t got = read(fd_.get(), buffer, size);
+    if (got >= 0) return static_cast<size_t>(got);
+    if (errno != EINTR) return FailErrno("cannot read " + path_);
+  }
+}
+
+Result<std::string> ReadText(ByteSource& source, size_t max_bytes) {
+  std::string text;
+  std::string chunk(std::min(kChunkBytes, max_bytes), '\0');
+  while (text.size() < max_bytes) {
+    FFDC_ASSIGN(const size_t got, source.Read(chunk.data(), std::min(chunk.size(), max_bytes - text.size())));
+    if (got == 0) break;
+    text.append(chunk, 0, got);
+  }
+  return text;
+}
+
+Result<Digest> DigestOf(ByteSource& source) {
+  Sha256 sha256;
+  Digest digest;
+  std::string chunk(kChunkBytes, '\0');
+  for (;;) {
+    FFDC_ASSIGN(const size_t got, source.Read(chunk.data(), chunk.size()));
+    if (got == 0) break;
+    sha256.Update(chunk.data(), got);
+    digest.size_bytes += got;
+  }
+  digest.sha256 = sha256.HexDigest();
+  return digest;
+}
+
+std::string WhyNotArchive(const Digest& digest, const v1::Manifest& manifest) {
+  if (digest.size_bytes != manifest.archive_bytes()) {
+    return "size differs: manifest says " + std::to_string(manifest.archive_bytes()) + " bytes, file has " +
+           std::to_string(digest.size_bytes);
+  }
+  if (digest.sha256 != manifest.archive_sha256()) {
+    return "SHA-256 differs: manifest says " + manifest.archive_sha256() + ", file has " + digest.sha256;
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> ListFolder(const fs::path& path) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (fs::directory_iterator entry(path, code), end; !code && entry != end; entry.increment(code))
+    names.push_back(entry->path().filename().string());
+  if (code && code != std::errc::no_such_file_or_directory)
+    return FailErrno("cannot list " + path.string(), code.value());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+uint64_t FolderBytes(const fs::path& path) {
+  uint64_t bytes = 0;
+  std::error_code code;
+  for (fs::recursive_directory_iterator entry(path, code), end; !code && entry != end;
+       entry.increment(code)) {
+    std::error_code ignored;
+    if (!entry->is_regular_file(ignored)) continue;
+    const uint64_t size = entry->file_size(ignored);
+    if (!ignored) bytes += size;
+  }
+  return bytes;
+}
+
+}  // namespace ffdc

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/ship.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/crash_point.h"
+#include "base/fs.h"
+#include "base/proto_json.h"
+#include "store/driver.h"
+#include "store/file_source.h"
+#include "store/layout.h"
+#include "store/spool.h"
+
+namespace ffdc {
+namespace {
+
+enum class Presence {
+  kAbsent,
+  kSame,
+  kDamaged,  // ours once, but not what its manifest says
+  kOther,    // another capture under the same name
+};
+
+// The text of a file in the store; empty: not there.
+Result<std::string> ReadStored(StoreDriver& store, const std::string& id, const std::string& node,
+                               const std::string& file) {
+  auto source = store.Open(id, node, file);
+  if (!source) {
+    if (source.error().code == ENOENT) return std::string();
+    return Unexpected(std::move(source).error());
+  }
+  return ReadText(**source);
+}
+
+Result<Presence> Look(StoreDriver& store, const v1::Manifest& ours) {
+  FFDC_ASSIGN(const auto nodes, store.Nodes(ours.incident_id()));
+  if (std::find(nodes.begin(), nodes.end(), ours.node()) == nodes.end()) return Presence::kAbsent;
+  FFDC_ASSIGN(const std::string text, ReadStored(store, ours.incident_id(), ours.node(), kManifestFile));
+  const auto theirs = ParseManifest(text);
+  if (!theirs) return Presence::kDamaged;
+  if (theirs->archive_sha256() != ours.archive_sha256()) return Presence::kOther;
+  auto archive = store.Open(ours.incident_id(), ours.node(), kArchiveFile);
+  if (!archive) {
+    if (archive.error().code == ENOENT) return Presence::kDamaged;
+    return Unexpected(std::move(archive).error());
+  }
+  FFDC_ASSIGN(const Digest digest, DigestOf(**archive));
+  return WhyNotArchive(digest, ours).empty() ? Presence::kSame : Presence::kDamaged;
+}
+
+// Empty: the capture in the store is ours. Else why it cannot be.
+Result<std::string> Publish(StoreDriver& store, const std::string& folder, const v1::Manifest& manifest) {
+  FFDC_ASSIGN(Presence presence, Look(store, manifest));
+  if (presence == Presence::kDamaged) {
+    FFDC_TRY(store.Remove(manifest.incident_id(), manifest.node()));
+    presence = Presence::kAbsent;
+  }
+  if (presence == Presence::kAbsent) {
+    auto put = store.PutCapture(folder, manifest);
+    if (put) return std::string();
+    if (put.error().code != EEXIST) return Unexpected(std::move(put).error());
+    FFDC_ASSIGN(presence, Look(store, manifest));  // another one was faster
+  }
+  if (presence == Presence::kSame) return std::string();
+  return "the store has another capture of incident " + manifest.incident_id() + " by node '" +
+         manifest.node() +
+         "', which stays there; this one stays in the spool: two agents have one name, change [node] name of "
+         "one of them";
+}
+
+Result<> WriteIncident(StoreDriver& store, const Spool& spool, const v1::StoreArgs& args) {
+  if (!args.incident().id().empty()) {
+    FFDC_ASSIGN(const std::string json, ToJson(args.incident()));
+    return store.PutIncident(args.incident_id(), json);
+  }
+  // The spool's is as old as the capture: good only where there is none.
+  FFDC_ASSIGN(const std::string stored, ReadStored(store, args.incident_id(), {}, kIncidentFile));
+  if (!stored.empty()) return {};
+  const auto source = FileSource::Open(spool.Sealed(args.incident_id()) / kIncidentFile);
+  if (!source) return {};  // the capture is worth more than its description
+  FFDC_ASSIGN(const std::string json, ReadText(**source));
+  return store.PutIncident(args.incident_id(), json);
+}
+
+// What the spool holds, checked against its manifest. Fills `reply` if it cannot be shipped.
+Result<v1::Manifest> ReadSource(const Spool& spool, const std::string& id, v1::StoreReply* reply) {
+  auto manifest = spool.ReadManifest(id);
+  std::string why;
+  if (!manifest) {
+    why = manifest.error().message;
+  } else {
+    const auto archive = FileSource::Open(spool.Sealed(id) / kArchiveFile);
+    const auto digest = archive ? DigestOf(**archive) : Unexpected(archive.error());
+    why = digest ? WhyNotArchive(*digest, *manifest) : digest.error().message;
+    if (!why.empty()) why = std::string(kArchiveFile) + ": " + why;
+  }
+  if (why.empty()) return manifest;
+  FFDC_ASSIGN(*reply->add_damaged(), spool.SetAside(id, why));
+  return Fail(why);
+}
+
+// Not in the spool any more: shipped before, by a worker whose answer was lost; or somebody took it away.
+Result<v1::StoreReply> ShippedBefore(const v1::StoreArgs& args) {
+  v1::StoreReply reply;
+  FFDC_ASSIGN(const auto store, OpenStore(args.store_url(), args.cluster(), args.node()));
+  FFDC_ASSIGN(const std::string text, ReadStored(*store, args.incident_id(), args.node(), kManifestFile));
+  if (auto manifest = ParseManifest(text)) {
+    *reply.add_manifests() = std::move(*manifest);
+  } else {
+    reply.set_not_found("it vanished from the spool without being in the store");
+  }
+  return reply;
+}
+
+}  // namespace
+
+Result<v1::StoreReply> Ship(const v1::StoreArgs& args) {
+  const Spool spool(args.spool_dir());
+  if (!spool.HasSealed(args.incident_id())) return ShippedBefore(args);
+  v1::StoreReply reply;
+  auto manifest = ReadSource(spool, args.incident_id(), &reply);
+  if (!manifest) {
+    if (reply.damaged().empty()) return Unexpected(std::move(manifest).error());
+    return reply;
+  }
+  CrashPoint("ship.source_checked");
+  FFDC_ASSIGN(const auto store, OpenStore(args.store_url(), manifest->cluster(), args.node()));
+  FFDC_TRY(store->Prepare());
+  FFDC_ASSIGN(*reply.mutable_capture_problem(), Publish(*store, spool.Sealed(args.incident_id()), *manifest));
+  if (!reply.capture_problem().empty()) return reply;
+  CrashPoint("ship.published");
+  FFDC_TRY(WriteIncident(*store, spool, args));
+  CrashPoint("ship.incident_written");
+  FFDC_TRY(spool.Remove("sealed/" + args.incident_id()));
+  CrashPoint("ship.spool_removed");
+  *reply.add_manifests() = std::move(*manifest);
+  return reply;
+}
+
+Result<> RewriteIncident(const v1::StoreArgs& args) {
+  FFDC_ASSIGN(const auto store, OpenStore(args.store_url(), args.cluster(), args.node()));
+  FFDC_ASSIGN(const auto nodes, store->Nodes(args.incident().id()));
+  if (nodes.empty()) return {};  // nothing stored yet, or removed since
+  FFDC_ASSIGN(const std::string json, ToJson(args.incident()));
+  FFDC_TRY(store->PutIncident(args.incident().id(), json));
+  CrashPoint("store.incident_rewritten");
+  return {};
+}
+
+}  // namespace ffdc

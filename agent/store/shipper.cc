@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's side: decides what the store's workers do next. One worker writes
+// to the store at a time, one to the spool; a store that does not answer costs at
+// most two workers that hang.
+#include "store/shipper.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <deque>
+#include <map>
+
+#include "store/backoff.h"
+#include "store/spool_queue.h"
+#include "store/store_workers.h"
+
+namespace ffdc {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Time = std::chrono::steady_clock::time_point;
+
+constexpr seconds kStatusInterval{30};
+constexpr seconds kRetainInterval{60};
+constexpr seconds kRetainAfterShip{5};
+constexpr int kRetainShare = 20;  // listing a large store takes at most 1/20 of the time
+constexpr seconds kIncidentDelay{1};
+constexpr milliseconds kShortDeadline{10000};
+constexpr uint64_t kSlowestBytesPerMs = 4096;  // on top of the deadline
+constexpr size_t kMaxAbandoned = 2;
+constexpr size_t kUuidBytes = 36;
+
+Time Now() { return std::chrono::steady_clock::now(); }
+
+class ShipperImpl final : public Shipper {
+ public:
+  ShipperImpl(ShipperOptions options, Launcher& launcher, ShipperCallbacks callbacks)
+      : options_(std::move(options)), callbacks_(std::move(callbacks)), workers_(launcher) {}
+
+  void Recover() override {
+    recover_wanted_ = true;
+    Pump();
+  }
+
+  void Enqueue(const v1::Manifest& manifest) override {
+    queue_.Add(manifest);
+    Pump();
+  }
+
+  void IncidentChanged(const v1::Incident& incident) override {
+    const auto [change, is_new] = changes_.try_emplace(incident.id());
+    change->second.incident = incident;
+    if (is_new) change->second.due = Now() + kIncidentDelay;
+  }
+
+  void Tick() override { Pump(); }
+
+  v1::StoreStatus store_status() const override {
+    v1::StoreStatus status;
+    status.set_url(options_.store_url);
+    status.set_reachable(reachable_);
+    for (const auto& error : {store_error_, ship_error_, queue_.problem(), change_error_, retain_error_}) {
+      if (status.error().empty()) status.set_error(error);
+    }
+    status.set_bytes(store_bytes_);
+    status.set_captures(store_captures_);
+    return status;
+  }
+
+  v1::SpoolStatus spool_status() const override {
+    v1::SpoolStatus status;
+    status.set_path(options_.spool_dir);
+    status.set_bytes(queue_.bytes());
+    status.set_max_bytes(options_.spool_max_bytes);
+    status.set_captures(queue_.size());
+    status.set_dropped(dropped_);
+    status.set_error(spool_error_);
+    return status;
+  }
+
+  void Manifests(const std::string& id,
+                 std::function<void(Result<std::vector<v1::Manifest>>)> done) override {
+    Ask("store.manifests", id, kShortDeadline, [done = std::move(done)](Result<v1::StoreReply> reply) {
+      if (!reply) return done(Unexpected(std::move(reply).error()));
+      done(std::vector<v1::Manifest>(reply->manifests().begin(), reply->manifests().end()));
+    });
+  }
+
+  void Verify(const std::string& id, std::function<void(Result<v1::VerifyReport>)> done) override {
+    Ask("store.verify", id, options_.deadline * 5, [done = std::move(done)](Result<v1::StoreReply> reply) {
+      if (!reply) return done(Unexpected(std::move(reply).error()));
+      done(std::move(*reply->mutable_verify()));
+    });
+  }
+
+  void Pull(const std::string& id, Fd out_fd, std::function<void(Result<>)> done) override {
+    Ask(
+        "store.pull", id, options_.deadline * 10,
+        [done = std::move(done)](Result<v1::StoreReply> reply) {
+          if (!reply) return done(Unexpected(std::move(reply).error()));
+          done({});
+        },
+        out_fd.get());
+  }
+
+  void Remove(const std::string& id, std::function<void(Result<uint64_t>)> done) override {
+    removals_.push_back({id, std::move(done)});
+    Pump();
+  }
+
+ private:
+  struct Change {
+    v1::Incident incident;
+    Time due;
+  };
+  struct RemovalRequest {
+    std::string id;
+    std::function<void(Result<uint64_t>)> done;
+  };
+
+  v1::StoreArgs Args(const std::string& id = {}) const {
+    v1::StoreArgs args;
+    args.set_store_url(options_.store_url);
+    args.set_spool_dir(options_.spool_dir);
+    args.set_cluster(options_.cluster);
+    args.set_node(options_.node);
+    args.set_incident_id(id);
+    return args;
+  }
+
+  void Pump() {
+    PumpSpool();
+    PumpStore();
+  }
+
+  // --- spool -------------------------------------------------------------
+
+  void PumpSpool() {
+    if (spool_busy_ || !spool_backoff_.Over()) return;
+    if (recover_wanted_) return StartRecover();
+    const auto victims = queue_.Victims(options_.spool_max_bytes);
+    if (!victims.empty()) StartDrop(victims);
+  }
+
+  void StartRecover() {
+    spool_busy_ = true;
+    workers_.Start("store.recover_spool", Args(), options_.deadline, [this](const StoreOutcome& outcome) {
+      spool_busy_ = false;
+      spool_error_ = outcome.error;
+      if (outcome.ok()) {
+        recover_wanted_ = false;
+        spool_backoff_.Reset();
+      } else {
+        spool_backoff_.Failed();
+      }
+      for (const auto& damaged : outcome.reply.damaged()) SetAside(damaged);
+      for (const auto& manifest : outcome.reply.manifests()) {
+        if (queue_.Contains(manifest.incident_id())) continue;  // sealed just now
+        queue_.Add(manifest);
+        if (callbacks_.found) callbacks_.found(manifest);
+      }
+      Pump();
+    });
+  }
+
+  // A person may still want it: it stays, but no longer waits for the store.
+  void SetAside(const v1::Removal& damaged) {
+    queue_.AddDamaged(damaged);
+    if (!damaged.reason().empty()) Dropped(damaged.id().substr(0, kUuidBytes), damaged.reason());
+  }
+
+  void Dropped(const std::string& id, const std::string& reason) {
+    ++dropped_;
+    if (callbacks_.dropped) callbacks_.dropped(id, reason);
+  }
+
+  void StartDrop(const std::vector<SpoolQueue::Victim>& victims) {
+    auto args = Args();
+    for (const auto& victim : victims) {
+      args.add_drop(victim.path);
+      queue_.SetBusy(victim.id, true);
+    }
+    spool_busy_ = true;
+    workers_.Start("store.drop", args, options_.deadline, [this, victims](const StoreOutcome& outcome) {
+      spool_busy_ = false;
+      spool_error_ = outcome.error;
+      if (outcome.ok()) {
+        spool_backoff_.Reset();
+      } else {
+        spool_backoff_.Failed();
+      }
+      for (const auto& victim : victims) queue_.SetBusy(victim.id, false);
+      for (const auto& removed : outcome.reply.removed()) {
+        queue_.RemovePath(removed.id());
+        const auto slash = removed.id().find('/');
+        Dropped(removed.id().substr(slash + 1, kUuidBytes), "the spool held more than " +
+                                                                std::to_string(options_.spool_max_bytes) +
+                                                                " bytes and the store could not take it");
+      }
+      Pump();
+    });
+  }
+
+  // --- store -------------------------------------------------------------
+
+  void PumpStore() {
+    if (store_busy_) return;
+    const size_t abandoned = workers_.Abandoned();
+    if (abandoned < abandoned_before_) store_backoff_.Reset();  // one could end: the store may be back
+    abandoned_before_ = abandoned;
+    if (hung_ && (!store_backoff_.Over() || abandoned >= kMaxAbandoned)) return FailRemovals();
+    if (IsStatusDue()) return StartStatus();
+    if (!reachable_) return FailRemovals();
+    if (!removals_.empty()) return StartRemove();
+    // Alternating, so that neither a storm of changes nor a long queue starves the other.
+    prefer_change_ = !prefer_change_;
+    if (prefer_change_ && StartChange()) return;
+    if (StartShip() || StartChange()) return;
+    if (Now() >= next_retain_) StartRetain();
+  }
+
+  bool IsStatusDue() const {
+    if (reachable_) return Now() >= next_status_;
+    return store_backoff_.Over() || (!hung_ && Now() >= next_status_);
+  }
+
+  // Runs a worker that touches the store; ended(outcome) sees it first.
+  void StartStoreWorker(const std::string& task, const v1::StoreArgs& args, milliseconds deadline,
+                        std::function<void(const StoreOutcome&)> ended) {
+    store_busy_ = true;
+    workers_.Start(task, args, deadline, [this, ended = std::move(ended)](const StoreOutcome& outcome) {
+      store_busy_ = false;
+      if (outcome.hung()) Unreachable(outcome);
+      ended(outcome);
+      Pump();
+    });
+  }
+
+  void Unreachable(const StoreOutcome& outcome) {
+    reachable_ = false;
+    hung_ = outcome.hung();
+    store_error_ = hung_ ? "store " + options_.store_url + " does not answer (" + outcome.error +
+                               "): check its mount or disk"
+                         : outcome.error;
+    store_backoff_.Failed();
+    next_status_ = Now() + kStatusInterval;
+  }
+
+  void StartStatus() {
+    const auto deadline = std::min(options_.deadline, kShortDeadline);
+    StartStoreWorker("store.status", Args(), deadline, [this](const StoreOutcome& outcome) {
+      if (outcome.hung()) return;
+      if (!outcome.ok()) return Unreachable(outcome);
+      if (!reachable_) {
+        ship_backoff_.Reset();
+        change_backoff_.Reset();
+      }
+      reachable_ = true;
+      hung_ = false;
+      store_error_.clear();
+      store_backoff_.Reset();
+      next_status_ = Now() + kStatusInterval;
+    });
+  }
+
+  // What kept a write from succeeding may keep all: look at the store as a whole next.
+  void WriteEnded(const StoreOutcome& outcome, std::string* error, Backoff* backoff) {
+    *error = outcome.hung() ? std::string() : outcome.error;
+    if (outcome.ok()) {
+      backoff->Reset();
+    } else {
+      backoff->Failed();
+      next_status_ = Now();
+    }
+  }
+
+  bool StartShip() {
+    const bool recovering = recover_wanted_ && spool_busy_;
+    if (recovering || !ship_backoff_.Over()) return false;
+    const std::string id = queue_.Next();
+    if (id.empty()) return false;
+    auto args = Args(id);
+    if (callbacks_.incident) *args.mutable_incident() = callbacks_.incident(id);
+    queue_.SetBusy(id, true);
+    const auto extra = milliseconds(queue_.bytes_of(id) / kSlowestBytesPerMs);
+    StartStoreWorker("store.ship", args, options_.deadline + extra,
+                     [this, id](const StoreOutcome& outcome) { ShipEnded(id, outcome); });
+    return true;
+  }
+
+  void ShipEnded(const std::string& id, const StoreOutcome& outcome) {
+    queue_.SetBusy(id, false);
+    WriteEnded(outcome, &ship_error_, &ship_backoff_);
+    if (!outcome.ok()) return;
+    const auto& reply = outcome.reply;
+    if (!reply.capture_problem().empty()) return queue_.Postpone(id, reply.capture_problem());
+    queue_.Remove(id);
+    for (const auto& damaged : reply.damaged()) SetAside(damaged);
+    if (!reply.not_found().empty()) Dropped(id, reply.not_found());
+    for (const auto& manifest : reply.manifests()) {
+      store_bytes_ += manifest.archive_bytes();
+      ++store_captures_;
+      next_retain_ = std::min(next_retain_, std::max(Now() + kRetainAfterShip, retain_not_before_));
+      if (callbacks_.stored) callbacks_.stored(manifest, options_.store_url);
+    }
+  }
+
+  bool StartChange() {
+    if (!change_backoff_.Over()) return false;
+    const auto due = std::find_if(changes_.begin(), changes_.end(),
+                                  [now = Now()](const auto& change) { return change.second.due <= now; });
+    if (due == changes_.end()) return false;
+    auto args = Args(due->first);
+    args.mutable_incident()->Swap(&due->second.incident);
+    changes_.erase(due);
+    StartStoreWorker("store.put_incident", args, options_.deadline,
+                     [this, args](const StoreOutcome& outcome) {
+                       WriteEnded(outcome, &change_error_, &change_backoff_);
+                       // A newer change of the same incident has taken its place, or it must be tried again.
+                       if (!outcome.ok())
+                         changes_.try_emplace(args.incident_id(), Change{args.incident(), Now()});
+                     });
+    return true;
+  }
+
+  void StartRetain() {
+    auto args = Args();
+    args.set_max_age_s(options_.max_age_s);
+    args.set_max_bytes(options_.max_bytes);
+    args.set_max_incidents(options_.max_incidents);
+    args.set_own_uploads(!own_uploads_cleared_);
+    if (callbacks_.keep_ids) {
+      for (auto& id : callbacks_.keep_ids()) args.add_keep_ids(std::move(id));
+    }
+    StartStoreWorker("store.retain", args, options_.deadline, [this](const StoreOutcome& outcome) {
+      retain_error_ = outcome.hung() ? std::string() : outcome.error;
+      retain_not_before_ = Now() + outcome.elapsed * kRetainShare;
+      next_retain_ = std::max(Now() + kRetainInterval, retain_not_before_);
+      if (outcome.ok()) {
+        own_uploads_cleared_ = true;
+        store_bytes_ = outcome.reply.bytes();
+        store_captures_ = outcome.reply.captures();
+      }
+      for (const auto& removed : outcome.reply.removed()) {
+        changes_.erase(removed.id());
+        Dropped(removed.id(), removed.reason());
+      }
+    });
+  }
+
+  // --- on demand ---------------------------------------------------------
+
+  void StartRemove() {
+    auto request = std::move(removals_.front());
+    removals_.pop_front();
+    queue_.SetBusy(request.id, true);
+    StartStoreWorker("store.remove", Args(request.id), options_.deadline,
+                     [this, request](const StoreOutcome& outcome) {
+                       queue_.SetBusy(request.id, false);
+                       if (!outcome.ok()) return request.done(Fail(outcome.error));
+                       queue_.Remove(request.id);
+                       changes_.erase(request.id);
+                       next_retain_ = std::min(next_retain_, retain_not_before_);
+                       if (!outcome.reply.not_found().empty())
+                         return request.done(Fail(outcome.reply.not_found(), ENOENT));
+                       request.done(outcome.reply.bytes_freed());
+                     });
+  }
+
+  void FailRemovals() {
+    std::deque<RemovalRequest> requests;
+    requests.swap(removals_);
+    for (const auto& request : requests) request.done(Fail(store_error_, EAGAIN));
+  }
+
+  // Reads; runs beside everything else. A store that hangs is left out.
+  void Ask(const std::string& task, const std::string& id, milliseconds deadline,
+           std::function<void(Result<v1::StoreReply>)> done, int out_fd = -1) {
+    auto args = Args(id);
+    if (hung_) args.set_store_problem(store_error_);
+    workers_.Start(
+        task, args, deadline,
+        [this, done = std::move(done)](StoreOutcome outcome) {
+          if (outcome.outcome == WorkerOutcome::kAbandoned) Unreachable(outcome);
+          if (!outcome.ok()) return done(Fail(outcome.error, outcome.hung() ? ETIMEDOUT : 0));
+          if (!outcome.reply.not_found().empty()) return done(Fail(outcome.reply.not_found(), ENOENT));
+          done(std::move(outcome.reply));
+        },
+        out_fd);
+  }
+
+  ShipperOptions options_;
+  ShipperCallbacks callbacks_;
+  StoreWorkers workers_;
+  SpoolQueue queue_;
+  std::map<std::string, Change> changes_;  // incident.json to rewrite
+  std::deque<RemovalRequest> removals_;
+
+  bool spool_busy_ = false;
+  bool recover_wanted_ = false;
+  Backoff spool_backoff_;
+  std::string spool_error_;
+  uint64_t dropped_ = 0;
+
+  bool store_busy_ = false;
+  bool reachable_ = false;
+  bool hung_ = false;
+  bool prefer_change_ = false;
+  bool own_uploads_cleared_ = false;
+  size_t abandoned_before_ = 0;
+  Backoff store_backoff_;
+  Backoff ship_backoff_;
+  Backoff change_backoff_;
+  Time next_status_;
+  Time next_retain_;
+  Time retain_not_before_;
+  std::string store_error_;
+  std::string ship_error_;
+  std::string change_error_;
+  std::string retain_error_;
+  uint64_t store_bytes_ = 0;
+  uint64_t store_captures_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Shipper> Shipper::Create(ShipperOptions options, Launcher& launcher,
+                                         ShipperCallbacks callbacks) {
+  return std::make_unique<ShipperImpl>(std::move(options), launcher, std::move(callbacks));
+}
+
+}  // namespace ffdc

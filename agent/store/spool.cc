@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/spool.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "base/crash_point.h"
+#include "base/fs.h"
+#include "store/file_source.h"
+#include "store/layout.h"
+
+namespace ffdc {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kOurPrefix = "ship-";
+
+}  // namespace
+
+bool Spool::HasSealed(const std::string& incident_id) const {
+  std::error_code ignored;
+  return fs::is_directory(Sealed(incident_id), ignored);
+}
+
+Result<v1::Manifest> Spool::ReadManifest(const std::string& incident_id) const {
+  FFDC_ASSIGN(const auto source, FileSource::Open(Sealed(incident_id) / kManifestFile));
+  FFDC_ASSIGN(const std::string text, ReadText(*source));
+  auto manifest = ParseManifest(text);
+  if (!manifest) return Unexpected(manifest.error().In(kManifestFile));
+  if (manifest->incident_id() != incident_id)
+    return Fail("manifest.json is of incident " + manifest->incident_id());
+  return manifest;
+}
+
+Result<v1::Removal> Spool::SetAside(const std::string& incident_id, const std::string& why) const {
+  FFDC_TRY(MakeDirs(root_ / "damaged"));
+  std::string name = incident_id;
+  std::error_code ignored;
+  if (fs::exists(root_ / "damaged" / name, ignored)) name += "." + RandomSuffix();
+  FFDC_TRY(RenameDurable(Sealed(incident_id), root_ / "damaged" / name));
+  v1::Removal removal;
+  removal.set_id(name);
+  removal.set_bytes(FolderBytes(root_ / "damaged" / name));
+  removal.set_reason("damaged in the spool: " + why + ": kept as " + (root_ / "damaged" / name).string());
+  return removal;
+}
+
+Result<uint64_t> Spool::Remove(const std::string& path) const {
+  const fs::path folder = root_ / path;
+  const uint64_t bytes = FolderBytes(folder);
+  FFDC_TRY(MakeDirs(root_ / "tmp"));
+  const fs::path doomed =
+      root_ / "tmp" / (std::string(kOurPrefix) + folder.filename().string() + "." + RandomSuffix());
+  auto renamed = RenameDurable(folder, doomed);
+  if (!renamed && renamed.error().code == ENOENT) return 0;
+  FFDC_TRY(renamed);
+  CrashPoint("ship.spool_set_aside");
+  FFDC_TRY(RemoveAll(doomed));
+  return bytes;
+}
+
+Result<> Spool::Recover(v1::StoreReply* reply) const {
+  FFDC_TRY(MakeDirs(root_));
+  // The capture runner clears its own leftovers: one of them may be in use.
+  FFDC_ASSIGN(const auto leftovers, ListFolder(root_ / "tmp"));
+  for (const auto& name : leftovers) {
+    if (name.starts_with(kOurPrefix)) FFDC_TRY(RemoveAll(root_ / "tmp" / name));
+  }
+  FFDC_TRY(RecoverSealed(reply));
+  FFDC_ASSIGN(const auto damaged, ListFolder(root_ / "damaged"));
+  for (const auto& name : damaged) {
+    const auto known = [&](const v1::Removal& removal) { return removal.id() == name; };
+    if (std::any_of(reply->damaged().begin(), reply->damaged().end(), known)) continue;
+    auto* removal = reply->add_damaged();
+    removal->set_id(name);
+    removal->set_bytes(FolderBytes(root_ / "damaged" / name));
+  }
+  return {};
+}
+
+Result<> Spool::RecoverSealed(v1::StoreReply* reply) const {
+  FFDC_ASSIGN(const auto ids, ListFolder(root_ / "sealed"));
+  for (const auto& id : ids) {
+    auto manifest = CheckIncidentId(id) ? ReadManifest(id) : Fail("not an incident's folder");
+    if (manifest) {
+      *reply->add_manifests() = std::move(*manifest);
+      continue;
+    }
+    std::error_code ignored;
+    if (!fs::exists(Sealed(id), ignored)) continue;  // removed meanwhile
+    FFDC_ASSIGN(*reply->add_damaged(), SetAside(id, manifest.error().message));
+  }
+  return {};
+}
+
+}  // namespace ffdc

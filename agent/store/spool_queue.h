@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What lies in the spool, in which order it leaves for the store, and what gives
+// way when room is short. The agent's picture; the files are the workers'.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ffdc/v1/capture.pb.h"
+#include "store/backoff.h"
+
+namespace ffdc {
+
+class SpoolQueue {
+ public:
+  struct Victim {
+    std::string path;  // below the spool: "sealed/<id>"
+    std::string id;
+  };
+
+  void Add(const v1::Manifest& manifest);  // known already: nothing changes
+  void AddDamaged(const v1::Removal& damaged);
+  void Remove(const std::string& id);
+  void RemovePath(const std::string& path);
+
+  // First failures before repeats, the newest first. Empty: nothing to ship now.
+  [[nodiscard]] std::string Next() const;
+  // Something is wrong with this one alone: it waits, the others go on.
+  void Postpone(const std::string& id, std::string problem);
+  // A worker has it: neither shipped nor dropped meanwhile.
+  void SetBusy(const std::string& id, bool busy);
+
+  // What must go to hold max_bytes: damaged ones, repeats from the oldest, first failures from the
+  // newest. Never a busy one, never the last one.
+  [[nodiscard]] std::vector<Victim> Victims(uint64_t max_bytes) const;
+
+  [[nodiscard]] bool Contains(const std::string& id) const { return captures_.contains(id); }
+  [[nodiscard]] uint64_t bytes() const;
+  [[nodiscard]] uint64_t bytes_of(const std::string& id) const;
+  [[nodiscard]] size_t size() const { return captures_.size(); }
+  // The first postponed one's; empty: none.
+  [[nodiscard]] std::string problem() const;
+
+ private:
+  struct Entry {
+    uint64_t bytes = 0;
+    bool repeat = false;
+    bool busy = false;
+    std::string problem;
+    Backoff backoff;
+  };
+
+  std::map<std::string, Entry> captures_;    // by incident id: in the order of time
+  std::map<std::string, uint64_t> damaged_;  // folder's name, bytes
+};
+
+}  // namespace ffdc
