@@ -34,10 +34,12 @@ static __always_inline void count_latency(__u32 cpu, __u64 known, __u32 flags, _
 
 	if (cpu >= cpu_count)
 		return;
-	if (unlikely(!latency_ns) && cpu < FFDC_MAX_CPUS)
-		state.cpus[cpu].untimed++;
-	else if (likely((flags & REQ_OP_MASK) <= REQ_OP_WRITE))
-		bucket = ffdc_latency_bucket(latency_ns);
+	if (likely((flags & REQ_OP_MASK) <= REQ_OP_WRITE)) {
+		if (likely(latency_ns))
+			bucket = ffdc_latency_bucket(latency_ns);
+		else if (cpu < FFDC_MAX_CPUS)
+			state.cpus[cpu].untimed++;
+	}
 	/* FFDC_QUEUE_NO_SLOT lies past the end of the map. */
 	histogram = bpf_map_lookup_elem(&histograms, &index);
 	if (histogram)
@@ -91,7 +93,7 @@ static __noinline int request_failed(struct request *rq, __u64 now, __u64 latenc
 
 static __always_inline __u64 request_latency_ns(struct request *rq, __u64 now)
 {
-	__u64 start = rq->start_time_ns;
+	const __u64 start = request_start_ns(rq);
 
 	return start ? now - start : 0;
 }

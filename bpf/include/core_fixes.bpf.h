@@ -117,6 +117,27 @@ static __always_inline bool is_readahead(__u32 flags)
 	return flags & (1u << bpf_core_enum_value(enum req_flag_bits, __REQ_RAHEAD));
 }
 
+/*
+ * "block: move iostat check into blk_account_io_start()" (6.13): before it, the
+ * start time of a request that is not timed is 0; after it, it is whatever the
+ * tag's last user left there. Flush requests made by the block layer itself
+ * (they have no bio) always have one.
+ */
+static __always_inline __u64 request_start_ns(struct request *rq)
+{
+	const __u64 start = rq->start_time_ns;
+	__u32 flags;
+
+	if (!bpf_core_enum_value_exists(enum rqf_flags, __RQF_IO_STAT))
+		return start;
+	flags = rq->rq_flags;
+	if (flags & (1u << bpf_core_enum_value(enum rqf_flags, __RQF_IO_STAT)))
+		return start;
+	if (flags & (1u << bpf_core_enum_value(enum rqf_flags, __RQF_FLUSH_SEQ)) && !rq->bio)
+		return start;
+	return 0;
+}
+
 /* bio->bi_blkg is there with CONFIG_BLK_CGROUP only. */
 static __always_inline struct cgroup *bio_cgroup(struct bio *bio)
 {

@@ -59,7 +59,12 @@ enum {
 	BLK_STS_ZONE_OPEN_RESOURCE___old = 15, /* before 6.10 */
 	BLK_STS_ZONE_ACTIVE_RESOURCE___old = 16,
 };
-enum req_flag_bits { __REQ_RAHEAD = 19 }; /* moves: read it with bpf_core_enum_value */
+/* These move: read them with bpf_core_enum_value. */
+enum req_flag_bits { __REQ_RAHEAD = 19 };
+enum rqf_flags { /* since 6.11; macros before */
+	__RQF_FLUSH_SEQ = 1,
+	__RQF_IO_STAT = 8,
+};
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -120,6 +125,7 @@ struct bio___old {
 struct request {
 	struct request_queue *q;
 	__u32 cmd_flags;
+	__u32 rq_flags;
 	__u64 __sector;
 	struct bio *bio;
 	struct block_device *part;

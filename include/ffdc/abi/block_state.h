@@ -48,7 +48,7 @@ struct ffdc_block_counters {
 /* Positions only grow: a half's record n lies at n modulo its capacity. */
 struct ffdc_block_cpu {
 	__ffdc_u64 written[2]; /* history records, per half */
-	__ffdc_u64 untimed;    /* completions of watched devices without a start time */
+	__ffdc_u64 untimed;    /* reads and writes of watched devices without a start time */
 	__ffdc_u64 pad[5];
 };
 

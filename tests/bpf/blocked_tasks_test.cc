@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The task iterator, on the running kernel: a task in D state is seen with its
+// stack. vfork(2) makes one: the parent sleeps uninterruptibly until its child
+// has ended.
+#include <bpf/bpf.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "bpf/block_io_fixture.h"
+
+namespace ffdc {
+namespace {
+
+using BlockedTasksTest = BlockIoTest;
+
+std::string ReadAll(int fd) {
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got; (got = read(fd, buffer, sizeof(buffer))) > 0;)
+    text.append(buffer, static_cast<size_t>(got));
+  return text;
+}
+
+// A child in D state until the object goes away.
+class BlockedChild {
+ public:
+  BlockedChild() {
+    int ends[2];
+    if (pipe(ends) != 0) abort();
+    pid_ = fork();
+    if (pid_ == 0) {
+      setpgid(0, 0);
+      const pid_t grandchild = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork): the point of it
+      if (grandchild == 0) {
+        if (write(ends[1], "x", 1) == 1) pause();
+        _exit(0);
+      }
+      _exit(0);
+    }
+    char ready = 0;
+    EXPECT_EQ(read(ends[0], &ready, 1), 1);
+    close(ends[0]);
+    close(ends[1]);
+  }
+  BlockedChild(const BlockedChild&) = delete;
+  BlockedChild& operator=(const BlockedChild&) = delete;
+  ~BlockedChild() {
+    kill(-pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+TEST_F(BlockedTasksTest, ATaskInDStateIsListedWithItsStack) {
+  Start();
+  ASSERT_GE(probe_->blocked_tasks_link_fd(), 0);
+  const BlockedChild child;
+  const std::string head = "D pid=" + std::to_string(child.pid()) + " tgid=" + std::to_string(child.pid()) +
+                           " ppid=" + std::to_string(getpid()) + " comm=";
+  std::string text;
+  size_t at = std::string::npos;
+  // The child tells us just before it blocks.
+  for (int attempt = 0; attempt < 100 && at == std::string::npos; ++attempt) {
+    if (attempt > 0) usleep(10'000);
+    const Fd iterator(bpf_iter_create(probe_->blocked_tasks_link_fd()));
+    ASSERT_TRUE(iterator.valid());
+    text = ReadAll(iterator.get());
+    at = text.find(head);
+  }
+  ASSERT_NE(at, std::string::npos) << text;
+  const size_t end_of_line = text.find('\n', at);
+  const std::string line = text.substr(at, end_of_line - at);
+  EXPECT_NE(line.find(" state=0x"), std::string::npos) << line;
+  EXPECT_NE(line.find(" cgroup="), std::string::npos) << line;
+  const std::string stack = text.substr(end_of_line + 1, text.find("\nD ", end_of_line) - end_of_line);
+  EXPECT_TRUE(stack.starts_with("  ")) << stack;
+  EXPECT_NE(stack.find("fork"), std::string::npos) << stack;
+}
+
+TEST_F(BlockedTasksTest, IdleKernelThreadsAndOurselvesAreNot) {
+  Start();
+  const Fd iterator(bpf_iter_create(probe_->blocked_tasks_link_fd()));
+  ASSERT_TRUE(iterator.valid());
+  const std::string text = ReadAll(iterator.get());
+  EXPECT_EQ(text.find("pid=" + std::to_string(getpid()) + " "), std::string::npos) << text;
+  EXPECT_EQ(text.find("comm=kworker"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace ffdc
