@@ -251,7 +251,7 @@ FFDC_REGISTER_COLLECTOR("block_state", std::chrono::seconds(5), Collect);
 Result<> CollectBlockState(CollectContext& context, const KernelRoots& roots) {
   const v1::CaptureJob& job = context.job();
   MountList mounts;
-  if (auto table = ReadMountTable(roots.proc)) {
+  if (auto table = ReadMounts(roots.proc)) {
     mounts = std::move(*table);
   } else {
     context.AddLoss("block_state.mounts", 1, table.error().message);

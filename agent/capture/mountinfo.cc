@@ -62,7 +62,7 @@ std::optional<Mount> ParseMount(std::string_view line) {
   return mount;
 }
 
-Result<MountList> ReadMountTable(const std::filesystem::path& proc) {
+Result<MountList> ReadMounts(const std::filesystem::path& proc) {
   MountList table;
   FFDC_TRY(ForEachLine(proc / "self/mountinfo", [&](std::string_view line) {
     if (auto mount = ParseMount(line)) {

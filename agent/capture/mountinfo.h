@@ -33,7 +33,7 @@ struct MountList {
   std::vector<Mount> mounts;  // in the kernel's order: a later one hides an earlier one at the same point
   uint64_t malformed = 0;
 };
-Result<MountList> ReadMountTable(const std::filesystem::path& proc);
+Result<MountList> ReadMounts(const std::filesystem::path& proc);
 
 // The mount that the absolute path lies on, judged by the names alone; nullptr: none.
 const Mount* MountOfPath(const MountList& table, std::string_view path);
