@@ -72,6 +72,10 @@ v1::Manifest AssembleManifest(const v1::CaptureJob& job, const StagedStatuses& s
                               std::vector<std::string> found) {
   v1::Manifest manifest = job.manifest();
   manifest.set_format(1);
+  // The seal's own, whatever a staged job says.
+  manifest.clear_collectors();
+  manifest.clear_files();
+  manifest.clear_last_ios();
   std::map<std::string, v1::CollectorStatus> all = statuses.ended;
   for (const std::string& collector : job.collectors()) all.insert({collector, Interrupted(collector)});
   for (const auto& [collector, status] : statuses.begun) all.insert({collector, Interrupted(collector)});
