@@ -71,17 +71,6 @@ std::string WhyNotArchive(const Digest& digest, const v1::Manifest& manifest) {
   return {};
 }
 
-Result<std::vector<std::string>> ListFolder(const fs::path& path) {
-  std::vector<std::string> names;
-  std::error_code code;
-  for (fs::directory_iterator entry(path, code), end; !code && entry != end; entry.increment(code))
-    names.push_back(entry->path().filename().string());
-  if (code && code != std::errc::no_such_file_or_directory)
-    return FailErrno("cannot list " + path.string(), code.value());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 uint64_t FolderBytes(const fs::path& path) {
   uint64_t bytes = 0;
   std::error_code code;

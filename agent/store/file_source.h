@@ -45,8 +45,6 @@ Result<Digest> DigestOf(ByteSource& source);
 // Empty: they are what the manifest says. Else what differs.
 std::string WhyNotArchive(const Digest& digest, const v1::Manifest& manifest);
 
-// Names in a folder, sorted; none if there is no such folder.
-Result<std::vector<std::string>> ListFolder(const std::filesystem::path& path);
 // Bytes of all files below.
 uint64_t FolderBytes(const std::filesystem::path& path);
 

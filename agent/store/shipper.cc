@@ -56,6 +56,8 @@ class ShipperImpl final : public Shipper {
 
   void Tick() override { Pump(); }
 
+  bool Has(const std::string& incident_id) const override { return queue_.Contains(incident_id); }
+
   v1::StoreStatus store_status() const override {
     v1::StoreStatus status;
     status.set_url(options_.store_url);
@@ -194,9 +196,9 @@ class ShipperImpl final : public Shipper {
       for (const auto& removed : outcome.reply.removed()) {
         queue_.RemovePath(removed.id());
         const auto slash = removed.id().find('/');
-        Dropped(removed.id().substr(slash + 1, kUuidBytes), "the spool held more than " +
+        Dropped(removed.id().substr(slash + 1, kUuidBytes), "spool quota: more than " +
                                                                 std::to_string(options_.spool_max_bytes) +
-                                                                " bytes and the store could not take it");
+                                                                " bytes waited for the store");
       }
       Pump();
     });

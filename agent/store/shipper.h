@@ -53,6 +53,8 @@ class Shipper {
   // incident.json changed for a capture already stored (closed, pinned, ...): rewritten soon.
   virtual void IncidentChanged(const v1::Incident& incident) = 0;
   virtual void Tick() = 0;  // once a second: retries, retention
+  // Whether the capture lies in the spool still.
+  [[nodiscard]] virtual bool Has(const std::string& incident_id) const = 0;
   [[nodiscard]] virtual v1::StoreStatus store_status() const = 0;
   [[nodiscard]] virtual v1::SpoolStatus spool_status() const = 0;
 
