@@ -157,7 +157,7 @@ std::string ReadId(const DeviceRoots& roots, const BlockDevice& device) {
 // when the disk came, is the place to look.
 std::string ReadSerial(const DeviceRoots& roots, const BlockDevice& device) {
   if (device.type == "scsi" || device.type == "nvme" || device.name.starts_with("mmcblk")) {
-    const std::string serial = Squeezed(ReadLine(roots.sysfs / "block" / device.name / "device/serial"));
+    std::string serial = Squeezed(ReadLine(roots.sysfs / "block" / device.name / "device/serial"));
     if (!IsUnset(serial)) return serial;
   }
   if (device.type != "scsi" && device.type != "virtio" && device.type != "other") return {};

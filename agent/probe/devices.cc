@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kUeventBufferBytes = 16 << 20;
-constexpr int kMaxUeventsAtOnce = 1024;  // then the event loop's other sources get their turn
+constexpr int kMaxUeventsAtOnce = 64;  // then the event loop's other sources get their turn
 
 struct UdevDeleter {
   void operator()(udev* p) const { udev_unref(p); }
@@ -45,6 +45,7 @@ using UdevPtr = std::unique_ptr<T, UdevDeleter>;
 class UeventSource {
  public:
   void Start() {
+    problem_.clear();
     udev_.reset(udev_new());
     if (udev_) monitor_.reset(udev_monitor_new_from_netlink(udev_.get(), "kernel"));
     if (!monitor_) return Stop("cannot open the kernel's uevent socket", errno);

@@ -2,6 +2,8 @@
 // A folder that goes away with the test.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -11,10 +13,14 @@ namespace ffdc {
 
 class TempDir {
  public:
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "ffdc-test-XXXXXX").string();
+  explicit TempDir(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = (parent / "ffdc-test-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr) abort();
     path_ = pattern;
+  }
+  // In memory where there is a tmpfs: for thousands of files.
+  static std::filesystem::path MemoryParent() {
+    return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path();
   }
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;

@@ -48,7 +48,7 @@ class DevicesTest : public ::testing::Test {
     return {device->subject.used_by().begin(), device->subject.used_by().end()};
   }
 
-  TempDir dir_;
+  TempDir dir_{TempDir::MemoryParent()};
   testing::SysfsTree tree_;
   std::vector<std::string> changes_;
   std::unique_ptr<DeviceInventory> inventory_;
@@ -408,7 +408,7 @@ class RealDevicesTest : public ::testing::Test {
     return seen_[dev] == id;
   }
 
-  TempDir dir_;
+  TempDir dir_{TempDir::MemoryParent()};
   uint32_t followed_ = 0;
   std::vector<bool> watched_;
   std::map<uint32_t, std::string> seen_;
@@ -418,6 +418,7 @@ class RealDevicesTest : public ::testing::Test {
 TEST_F(RealDevicesTest, HearsALoopDeviceComeAndGo) {
   ASSERT_GE(inventory_->poll_fd(), 0) << inventory_->Status().reason();
   EXPECT_TRUE(inventory_->Status().active());
+  EXPECT_EQ(inventory_->Status().reason(), "");
   const std::string image = dir_ / "disk.img";
   auto loop = testing::LoopDevice::Create(image, 1 << 20);
   ASSERT_TRUE(loop) << loop.error().message;
