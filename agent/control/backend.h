@@ -2,7 +2,8 @@
 // What the management service asks of the agent; daemon.cc answers. Called on
 // gRPC threads, several at a time; every call returns within its own deadline.
 // Error::code becomes the gRPC status: ENOENT NOT_FOUND, EINVAL
-// INVALID_ARGUMENT, ETIMEDOUT DEADLINE_EXCEEDED, EBUSY FAILED_PRECONDITION, else INTERNAL.
+// INVALID_ARGUMENT, ETIMEDOUT DEADLINE_EXCEEDED, EBUSY FAILED_PRECONDITION,
+// ECANCELED (the agent is stopping) UNAVAILABLE, else INTERNAL.
 #pragma once
 
 #include <functional>

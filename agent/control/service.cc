@@ -35,6 +35,8 @@ grpc::Status ToStatus(const Error& error) {
       return {grpc::StatusCode::INVALID_ARGUMENT, error.message};
     case ETIMEDOUT:
       return {grpc::StatusCode::DEADLINE_EXCEEDED, error.message};
+    case ECANCELED:
+      return {grpc::StatusCode::UNAVAILABLE, error.message};
     case EBUSY:
       return {grpc::StatusCode::FAILED_PRECONDITION, error.message};
     default:

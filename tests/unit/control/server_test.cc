@@ -126,6 +126,7 @@ TEST_F(ServerTest, ErrorsKeepTheirWordsAndGetAStatus) {
                                                     {EINVAL, grpc::StatusCode::INVALID_ARGUMENT},
                                                     {ETIMEDOUT, grpc::StatusCode::DEADLINE_EXCEEDED},
                                                     {EBUSY, grpc::StatusCode::FAILED_PRECONDITION},
+                                                    {ECANCELED, grpc::StatusCode::UNAVAILABLE},
                                                     {EIO, grpc::StatusCode::INTERNAL},
                                                     {0, grpc::StatusCode::INTERNAL}};
   for (const auto& [code, expected] : codes) {

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/cli.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+
+#include "base/clock.h"
+#include "ctl/commands.h"
+#include "ctl/socket_path.h"
+#include "ctl/text.h"
+
+namespace ffdc::ctl {
+namespace {
+
+using Command = std::function<Result<>(const Context&)>;
+
+struct Globals {
+  std::string socket;
+  bool json = false;
+  bool no_color = false;
+};
+
+// One line on stderr, whatever the agent or the parser had to say.
+void Complain(const std::string& message) {
+  std::string line = message;
+  line.erase(line.find_last_not_of(" \n\r\t") + 1);
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::cerr << "ffdcctl: " << Printable(line) << "\n";
+}
+
+int ExitCodeOf(const Error& error) {
+  if (error.code == kUsageError) return kUsage;
+  return error.code == kUnreachable ? kAgentUnreachable : kFailure;
+}
+
+bool WantsColour(const Globals& globals) {
+  const char* no_color = getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): one thread
+  const bool refused = globals.no_color || (no_color != nullptr && *no_color != '\0');
+  return !refused && isatty(STDOUT_FILENO) != 0;
+}
+
+int Execute(const Command& command, const Globals& globals) {
+  const std::string socket = globals.socket.empty() ? SocketOf(std::string(kConfigPath)) : globals.socket;
+  const Context context{socket, globals.json, Painter(WantsColour(globals)), std::cout,
+                        SystemClock().RealtimeNs()};
+  const Result<> result = command(context);
+  std::cout.flush();
+  if (!result) {
+    Complain(result.error().message);
+    return ExitCodeOf(result.error());
+  }
+  if (!std::cout.good()) {
+    Complain("cannot write the standard output: is its disk full?");
+    return kFailure;
+  }
+  return kSuccess;
+}
+
+void AddGlobals(CLI::App& app, Globals& globals, const std::string& version) {
+  app.add_option("--socket", globals.socket,
+                 "The agent's Unix socket (default: that of " + std::string(kConfigPath) + ", else " +
+                     std::string(kDefaultSocket) + ")")
+      ->envname("FFDC_SOCKET")
+      ->type_name("PATH");
+  app.add_flag("--json", globals.json, "Print the agent's reply as JSON");
+  app.add_flag("--no-color", globals.no_color, "No colour (as with NO_COLOR in the environment)");
+  app.set_version_flag("--version", "ffdcctl " + version);
+}
+
+// Options of single commands; they live as long as the parser.
+struct Arguments {
+  std::string id;
+  std::string output;
+  std::string reason;
+  uint32_t limit = 0;
+  bool open = false;
+  bool closed = false;
+  bool yes = false;
+};
+
+class Commands {
+ public:
+  Commands(CLI::App& app, Arguments& arguments, Command& chosen) : arguments_(arguments), chosen_(chosen) {
+    app.require_subcommand(1);
+    Add(app, "status", "The agent at a glance: problems first", ShowStatus);
+    CLI::App* probe = Group(app, "probe", "What observes the kernel");
+    Add(*probe, "list", "Every probe, and why one is inactive", ListProbes);
+    AddEvents(app);
+    AddIncidents(app);
+    CLI::App* dump = Add(app, "dump", "Capture the node now, as an incident of its own",
+                         [this](const Context& context) { return Dump(context, arguments_.reason); });
+    dump->add_option("--reason", arguments_.reason, "Why, for whoever reads it later")->type_name("TEXT");
+    CLI::App* config = Group(app, "config", "The agent's configuration");
+    Add(*config, "show", "Every setting in effect", ShowConfig);
+    Add(app, "selftest", "Make a disk of its own fail, and see that the agent catches it (root)", SelfTest);
+  }
+
+ private:
+  CLI::App* Group(CLI::App& parent, const std::string& name, const std::string& help) {
+    CLI::App* group = parent.add_subcommand(name, help);
+    group->require_subcommand(1)->fallthrough();
+    return group;
+  }
+  CLI::App* Add(CLI::App& parent, const std::string& name, const std::string& help, Command command) {
+    CLI::App* added = parent.add_subcommand(name, help);
+    added->fallthrough();  // global options may stand behind the command
+    added->final_callback([this, command = std::move(command)] { chosen_ = command; });
+    return added;
+  }
+  CLI::App* AddWithId(CLI::App& parent, const std::string& name, const std::string& help, Command command) {
+    CLI::App* added = Add(parent, name, help, std::move(command));
+    added->add_option("ID", arguments_.id, "The incident's id, or any start of it that is unique")
+        ->required();
+    return added;
+  }
+
+  void AddEvents(CLI::App& app) {
+    CLI::App* event = Group(app, "event", "Detected conditions");
+    Add(*event, "list", "The newest events", [this](const Context& context) {
+      return ListEvents(context, arguments_.limit);
+    })->add_option("--limit", arguments_.limit, "At most so many (default 100)");
+    Add(*event, "watch", "Print events as they come, until interrupted", WatchEvents);
+  }
+
+  void AddIncidents(CLI::App& app) {
+    CLI::App* incident = Group(app, "incident", "Failures and what was captured of them");
+    CLI::App* list = Add(*incident, "list", "Incidents, newest first", [this](const Context& context) {
+      return ListIncidents(context, arguments_.limit,
+                           arguments_.open     ? "open"
+                           : arguments_.closed ? "closed"
+                                               : "");
+    });
+    list->add_option("--limit", arguments_.limit, "At most so many (default: all)");
+    CLI::Option* open = list->add_flag("--open", arguments_.open, "Only those that are open");
+    list->add_flag("--closed", arguments_.closed, "Only those that are closed")->excludes(open);
+    AddWithId(*incident, "show", "What broke, who was hurt, what came before",
+              [this](const Context& context) { return ShowIncident(context, arguments_.id); });
+    AddWithId(
+        *incident, "pull", "Copy an incident's captures out of the store, as one tar archive",
+        [this](const Context& context) { return PullIncident(context, arguments_.id, arguments_.output); })
+        ->add_option("-o,--output", arguments_.output, "The file to write, or - (default: <short id>.tar)")
+        ->type_name("FILE");
+    AddWithId(*incident, "verify", "Check every checksum",
+              [this](const Context& context) { return VerifyIncident(context, arguments_.id); });
+    AddWithId(*incident, "pin", "Keep an incident until it is unpinned",
+              [this](const Context& context) { return PinIncident(context, arguments_.id, true); });
+    AddWithId(*incident, "unpin", "Let retention have an incident again",
+              [this](const Context& context) { return PinIncident(context, arguments_.id, false); });
+    AddWithId(*incident, "delete", "Remove an incident and its captures", [this](const Context& context) {
+      return DeleteIncident(context, arguments_.id, arguments_.yes);
+    })->add_flag("-y,--yes", arguments_.yes, "Do not ask");
+  }
+
+  Arguments& arguments_;
+  Command& chosen_;
+};
+
+void ComplainOfUsage(const CLI::App& app, const CLI::ParseError& error) {
+  std::string command = "ffdcctl";
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    command += " " + at->get_name();
+  }
+  const std::vector<std::string> remaining = app.remaining(true);
+  // CLI11 names the lack of a command, not the word that is none.
+  const bool unknown = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !remaining.empty() &&
+                       !remaining.front().starts_with("-");
+  Complain((unknown ? "unknown command '" + remaining.front() + "'" : std::string(error.what())) + ": see `" +
+           command + " --help`");
+}
+
+}  // namespace
+
+int Run(int argc, char** argv, const std::string& version) {
+  Globals globals;
+  Arguments arguments;
+  Command chosen;
+  CLI::App app("Manages the first-failure data capture agent of this node (ffdcd).", "ffdcctl");
+  AddGlobals(app, globals, version);
+  const Commands commands(app, arguments, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);  // --help, --version
+  } catch (const CLI::ParseError& error) {
+    ComplainOfUsage(app, error);
+    return kUsage;
+  }
+  return Execute(chosen, globals);
+}
+
+}  // namespace ffdc::ctl

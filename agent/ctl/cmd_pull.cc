@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// incident pull: the archive appears under its name only when all of it is there.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <optional>
+
+#include "base/fd.h"
+#include "base/fs.h"
+#include "ctl/commands.h"
+#include "ctl/format.h"
+#include "ctl/interrupt.h"
+#include "ctl/text.h"
+
+namespace ffdc::ctl {
+namespace {
+
+using std::chrono::steady_clock;
+
+// "  42 %  1.2 MiB of 3.0 MiB  10.0 MiB/s", on a terminal, a few times a second.
+class Progress {
+ public:
+  explicit Progress(bool shown) : shown_(shown) {}
+  ~Progress() {
+    if (drawn_) std::cerr << "\r\033[K" << std::flush;
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void Update(uint64_t bytes, uint64_t total_bytes) {
+    const auto now = steady_clock::now();
+    if (!shown_ || now - drawn_at_ < std::chrono::milliseconds(200)) return;
+    drawn_at_ = now;
+    drawn_ = true;
+    const double seconds = std::chrono::duration<double>(now - started_at_).count();
+    std::string line = "\r\033[K";
+    if (total_bytes > 0) line += std::to_string(std::min<uint64_t>(100, bytes * 100 / total_bytes)) + " %  ";
+    line += FormatBytes(bytes);
+    if (total_bytes > 0) line += " of " + FormatBytes(total_bytes);
+    if (seconds > 0)
+      line += "  " + FormatBytes(static_cast<uint64_t>(static_cast<double>(bytes) / seconds)) + "/s";
+    std::cerr << line << std::flush;
+  }
+
+ private:
+  bool shown_;
+  bool drawn_ = false;
+  steady_clock::time_point started_at_ = steady_clock::now();
+  steady_clock::time_point drawn_at_ = started_at_;
+};
+
+// FILE.part, which becomes FILE or goes away. What is there and no file (a device, a pipe) is written
+// to as it is: it must not be replaced.
+class PartFile {
+ public:
+  static Result<PartFile> Create(std::string path) {
+    PartFile file;
+    file.path_ = std::move(path);
+    struct stat status {};
+    if (stat(file.path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+      file.fd_ = Fd(open(file.path_.c_str(), O_WRONLY | O_CLOEXEC));
+      if (!file.fd_.valid()) return FailErrno("cannot write " + file.path_);
+      return file;
+    }
+    const std::string part = file.path_ + ".part";
+    file.fd_ = Fd(open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+    if (!file.fd_.valid()) return FailErrno("cannot write " + part);
+    file.part_ = part;
+    return file;
+  }
+  PartFile(PartFile&& other) noexcept
+      : path_(std::move(other.path_)), part_(std::exchange(other.part_, {})), fd_(std::move(other.fd_)) {}
+  PartFile& operator=(PartFile&&) = delete;
+  PartFile(const PartFile&) = delete;
+  PartFile& operator=(const PartFile&) = delete;
+  ~PartFile() {
+    if (!part_.empty()) unlink(part_.c_str());
+  }
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  Result<> Finish() {
+    if (part_.empty()) return {};
+    if (fsync(fd_.get()) != 0) return FailErrno("cannot write " + part_);
+    if (rename(part_.c_str(), path_.c_str()) != 0)
+      return FailErrno("cannot rename " + part_ + " to " + path_);
+    part_.clear();
+    return {};
+  }
+
+ private:
+  PartFile() = default;
+
+  std::string path_;
+  std::string part_;
+  Fd fd_;
+};
+
+Result<uint64_t> Receive(grpc::ClientContext& call, grpc::ClientReader<v1::PullChunk>& stream, int fd,
+                         const std::string& name) {
+  Progress progress(isatty(STDERR_FILENO) != 0 && isatty(STDOUT_FILENO) != 0);
+  uint64_t total_bytes = 0;
+  uint64_t bytes = 0;
+  v1::PullChunk chunk;
+  Result<> written;
+  while (written && !Interrupted() && stream.Read(&chunk)) {
+    total_bytes = std::max(total_bytes, chunk.total_bytes());
+    written = WriteAll(fd, chunk.data(), name);
+    bytes += chunk.data().size();
+    progress.Update(bytes, total_bytes);
+  }
+  if (!written || Interrupted()) call.TryCancel();
+  if (!written) return Unexpected(written.error());
+  if (bytes < total_bytes && !Interrupted()) {
+    return Fail("only " + std::to_string(bytes) + " of " + std::to_string(total_bytes) + " bytes came");
+  }
+  return bytes;
+}
+
+Result<> Pull(Client& client, const std::string& id, int fd, const std::string& name, uint64_t& bytes) {
+  const std::string what = "cannot pull incident '" + id + "'";
+  grpc::ClientContext call;
+  v1::IncidentRef ref;
+  ref.set_id(id);
+  const auto stream = client.stub().PullIncident(&call, ref);
+  const auto received = Receive(call, *stream, fd, name);
+  const grpc::Status status = stream->Finish();
+  if (Interrupted()) return Fail(what + ": interrupted");
+  const bool by_us = status.error_code() == grpc::StatusCode::CANCELLED;
+  if (!status.ok() && !by_us) return Unexpected(client.ToError(status, what));
+  if (!received) return Unexpected(received.error().In(what));
+  if (!status.ok()) return Unexpected(client.ToError(status, what));
+  bytes = *received;
+  return {};
+}
+
+// The incident's full id, so that the file's name does not depend on how it was typed.
+Result<std::string> DefaultName(Client& client, const std::string& id) {
+  v1::IncidentRef ref;
+  ref.set_id(id);
+  FFDC_ASSIGN(const v1::IncidentDetail detail, client.Call(&v1::Control::Stub::GetIncident, ref,
+                                                           "cannot pull incident '" + id + "'", kWorkLimit));
+  const std::string& full_id = detail.incident().id();
+  if (full_id.empty() || full_id.find('/') != std::string::npos) {
+    return Fail("cannot pull incident '" + id + "': the agent names no usable id: give a file with --output");
+  }
+  return ShortId(full_id) + ".tar";
+}
+
+}  // namespace
+
+Result<> PullIncident(const Context& context, const std::string& id, const std::string& output) {
+  if (output == "-" && isatty(STDOUT_FILENO) != 0) {
+    return Fail("a tar archive is nothing for a terminal: redirect the output, or give --output FILE",
+                kUsageError);
+  }
+  FFDC_ASSIGN(const auto client, context.Connect());
+  CatchInterrupt();
+  uint64_t bytes = 0;
+  if (output == "-") return Pull(*client, id, STDOUT_FILENO, "the standard output", bytes);
+  std::string path = output;
+  if (path.empty()) {
+    FFDC_ASSIGN(path, DefaultName(*client, id));
+  }
+  FFDC_ASSIGN(PartFile file, PartFile::Create(path));
+  FFDC_TRY(Pull(*client, id, file.fd(), path + ".part", bytes));
+  FFDC_TRY(file.Finish());
+  context.out << Printable(path) << ": " << FormatBytes(bytes) << "\n";
+  return {};
+}
+
+}  // namespace ffdc::ctl

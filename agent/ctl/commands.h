@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands, one function each; cmd_<group>.cc holds a group. An error is
+// printed by the caller, once.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "ctl/context.h"
+
+namespace ffdc::ctl {
+
+Result<> ShowStatus(const Context& context);
+Result<> ListProbes(const Context& context);
+Result<> ShowConfig(const Context& context);
+
+Result<> ListEvents(const Context& context, uint32_t limit);
+Result<> WatchEvents(const Context& context);
+
+Result<> ListIncidents(const Context& context, uint32_t limit, const std::string& state);
+Result<> ShowIncident(const Context& context, const std::string& id);
+Result<> VerifyIncident(const Context& context, const std::string& id);
+Result<> PinIncident(const Context& context, const std::string& id, bool pinned);
+Result<> DeleteIncident(const Context& context, const std::string& id, bool confirmed);
+Result<> Dump(const Context& context, const std::string& reason);
+
+// output: a file, "-" for stdout, or empty for `<short id>.tar`.
+Result<> PullIncident(const Context& context, const std::string& id, const std::string& output);
+
+Result<> SelfTest(const Context& context);
+
+}  // namespace ffdc::ctl

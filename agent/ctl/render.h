@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Replies of the agent as pages of at most 100 columns. Pure: text in, text out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctl/style.h"
+#include "ffdc/v1/control.pb.h"
+
+namespace ffdc::ctl {
+
+struct Page {
+  Painter paint{false};
+  int64_t now_wall_ns = 0;
+};
+
+std::string RenderStatus(const v1::Status& status, const Page& page);
+std::string RenderProbes(const v1::ProbeList& probes, const Page& page);
+std::string RenderConfig(const v1::Config& config, const Page& page);
+std::string RenderEvents(const v1::EventList& events, const Page& page);
+std::string RenderEventLine(const v1::Event& event, const Page& page);
+std::string RenderIncidents(const v1::IncidentList& incidents, const Page& page);
+std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page);
+
+// "  Label      text", wrapped under itself.
+std::string Field(std::string_view label, std::string_view text);
+std::string Losses(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page);
+std::string Joined(const std::vector<std::string>& parts, std::string_view separator);
+
+}  // namespace ffdc::ctl

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real ffdcctl against a fake agent on a real socket: exit codes, streams, files.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/fd.h"
+#include "control/server.h"
+#include "fakes/fake_backend.h"
+#include "fakes/temp_dir.h"
+
+namespace ffdc {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+struct Outcome {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+std::pair<Fd, Fd> MakePipe() {
+  int ends[2] = {-1, -1};
+  if (pipe2(ends, O_CLOEXEC) != 0) abort();
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+// Both streams to their end, whichever fills first.
+void Drain(const Fd& out, const Fd& err, Outcome& outcome) {
+  pollfd entries[2] = {{out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}};
+  std::string* const texts[2] = {&outcome.out, &outcome.err};
+  while (entries[0].fd >= 0 || entries[1].fd >= 0) {
+    poll(entries, 2, -1);
+    for (int i = 0; i < 2; ++i) {
+      if (entries[i].revents == 0) continue;
+      char buffer[4096];
+      const ssize_t got = read(entries[i].fd, buffer, sizeof(buffer));
+      if (got <= 0) {
+        entries[i].fd = -1;
+      } else {
+        texts[i]->append(buffer, static_cast<size_t>(got));
+      }
+    }
+  }
+}
+
+class CommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto server = ControlServer::Start(socket_, backend_);
+    ASSERT_TRUE(server) << server.error().message;
+    server_ = std::move(*server);
+  }
+
+  // Runs ffdcctl in the temporary folder.
+  Outcome Run(std::vector<std::string> arguments) {
+    Outcome outcome;
+    auto [out_read, out_write] = MakePipe();
+    auto [err_read, err_write] = MakePipe();
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, out_write.get(), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, err_write.get(), STDERR_FILENO);
+    posix_spawn_file_actions_addchdir_np(&actions, dir_.path().c_str());
+    arguments.insert(arguments.begin(), FFDCCTL);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    std::string socket = "FFDC_SOCKET=" + socket_;
+    std::vector<char*> environment{socket.data(), nullptr};
+    pid_t pid = -1;
+    EXPECT_EQ(posix_spawn(&pid, FFDCCTL, &actions, nullptr, argv.data(), environment.data()), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    out_write.reset();
+    err_write.reset();
+    Drain(out_read, err_read, outcome);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    return outcome;
+  }
+
+  void ExpectComplaint(const Outcome& outcome, int exit_code, const std::string& words) {
+    EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
+    EXPECT_THAT(outcome.err, StartsWith("ffdcctl: "));
+    EXPECT_THAT(outcome.err, HasSubstr(words));
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+
+  TempDir dir_;
+  std::string socket_ = dir_ / "ffdcd.sock";
+  fakes::FakeBackend backend_;
+  std::unique_ptr<ControlServer> server_;
+};
+
+std::string Content(const std::string& path) {
+  std::ostringstream content;
+  content << std::ifstream(path).rdbuf();
+  return content.str();
+}
+
+TEST_F(CommandTest, EveryReadCommandPrintsAPageOrJson) {
+  const std::vector<std::vector<std::string>> commands = {{"status"},
+                                                          {"probe", "list"},
+                                                          {"event", "list"},
+                                                          {"incident", "list"},
+                                                          {"config", "show"},
+                                                          {"incident", "show", "019aaf2c"},
+                                                          {"incident", "verify", "019aaf2c"}};
+  for (std::vector<std::string> command : commands) {
+    const Outcome page = Run(command);
+    EXPECT_EQ(page.exit_code, 0) << page.err;
+    EXPECT_THAT(page.err, IsEmpty());
+    EXPECT_FALSE(page.out.empty());
+    EXPECT_EQ(page.out.find('\033'), std::string::npos) << "no colour outside of a terminal";
+    command.emplace_back("--json");
+    const Outcome json = Run(command);
+    EXPECT_EQ(json.exit_code, 0) << json.err;
+    EXPECT_THAT(json.out, StartsWith("{"));
+  }
+}
+
+TEST_F(CommandTest, JsonIsTheReplyWithEveryField) {
+  const Outcome list = Run({"incident", "list", "--json"});
+  v1::IncidentList parsed;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(list.out, &parsed).ok()) << list.out;
+  ASSERT_EQ(parsed.incidents_size(), 2);
+  EXPECT_EQ(parsed.incidents(1).SerializeAsString(), fakes::SampleIncident().SerializeAsString());
+  for (const char* field :
+       {"\"id\"", "\"kind\"", "\"domain\": \"OTHER\"", "\"severity\"", "\"state\"", "\"opened_at\"",
+        "\"origin_node\"", "\"subject\"", "\"clients\"", "\"events\"", "\"captures\"", "\"bytes\"",
+        "\"completeness\"", "\"pinned\": false", "\"repeat\": false"}) {
+    EXPECT_THAT(list.out, HasSubstr(field));
+  }
+  v1::IncidentDetail detail;
+  const Outcome show = Run({"--json", "incident", "show", "019aaf2c"});
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(show.out, &detail).ok()) << show.out;
+  EXPECT_EQ(detail.incident().id(), fakes::kIncidentId);
+}
+
+TEST_F(CommandTest, UsageErrorsExitWith2) {
+  const std::vector<std::vector<std::string>> bad = {{},
+                                                     {"bogus"},
+                                                     {"incident"},
+                                                     {"incident", "show"},
+                                                     {"incident", "show", "019aaf2c", "more"},
+                                                     {"status", "--bogus"},
+                                                     {"event", "list", "--limit", "many"},
+                                                     {"incident", "list", "--open", "--closed"}};
+  for (const auto& arguments : bad) ExpectComplaint(Run(arguments), 2, "--help`");
+  EXPECT_THAT(Run({"incident", "bogus"}).err,
+              HasSubstr("unknown command 'bogus': see `ffdcctl incident --help`"));
+  ExpectComplaint(Run({"--socket", std::string(200, 's'), "status"}), 2, "1 to 107 bytes");
+}
+
+TEST_F(CommandTest, HelpAndVersionSucceed) {
+  EXPECT_THAT(Run({"--version"}).out, StartsWith("ffdcctl "));
+  const Outcome help = Run({"incident", "pull", "--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.out, HasSubstr("--output"));
+}
+
+TEST_F(CommandTest, AnAbsentAgentExitsWith3) {
+  const std::string missing = dir_ / "missing.sock";
+  const Outcome outcome = Run({"--socket", missing, "status"});
+  ExpectComplaint(outcome, 3,
+                  "cannot reach the agent at " + missing +
+                      ": No such file or directory: is ffdcd running? (systemctl status ffdc)");
+  server_.reset();
+  ExpectComplaint(Run({"incident", "list"}), 3, socket_);
+  std::ofstream(dir_ / "file.sock") << "no socket";
+  ExpectComplaint(Run({"--socket", dir_ / "file.sock", "status"}), 3, "Connection refused");
+}
+
+TEST_F(CommandTest, AnAgentThatAcceptsButNeverAnswersExitsWith3) {
+  const std::string path = dir_ / "hung.sock";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(listen(fd.get(), 4), 0);
+  ExpectComplaint(Run({"--socket", path, "status"}), 3, "no answer within 2 s");
+}
+
+TEST_F(CommandTest, WhatTheAgentRefusesExitsWith1) {
+  ExpectComplaint(Run({"incident", "show", "0000"}), 1,
+                  "cannot show incident '0000': no incident starts with '0000'");
+  ExpectComplaint(Run({"incident", "show", "019"}), 1, "fits 2 incidents: give more of the id");
+  ExpectComplaint(Run({"incident", "show", "zz"}), 1, "'zz' is not an incident id");
+  ExpectComplaint(Run({"incident", "delete", "019aaf2c"}), 1, "is pinned: unpin it first");
+  backend_.FailWith({"two\nlines \033[31m", EIO});
+  ExpectComplaint(Run({"status"}), 1, "cannot read the agent's status: two lines ?[31m");
+}
+
+TEST_F(CommandTest, ChangesSayWhatChanged) {
+  EXPECT_THAT(Run({"incident", "pin", "019aaf30"}).out,
+              HasSubstr("019aaf30-0a10-7c55-8a20-5f1d3e7b9a44 is pinned"));
+  EXPECT_THAT(Run({"incident", "unpin", "019aaf2c"}).out, HasSubstr("is no longer pinned"));
+  EXPECT_THAT(Run({"incident", "delete", "019aaf30"}).out, HasSubstr("is deleted, 179.2 KiB freed"));
+  EXPECT_THAT(Run({"incident", "delete", "--yes", "019aaf30"}).out, HasSubstr("is deleted"));
+  EXPECT_THAT(Run({"dump", "--reason", "why not"}).out, HasSubstr("ffdcctl incident show 019aaf30-0a10"));
+  const Outcome json = Run({"dump", "--reason", "why not", "--json"});
+  v1::Incident incident;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json.out, &incident).ok()) << json.out;
+  EXPECT_EQ(incident.reason(), "why not");
+}
+
+TEST_F(CommandTest, VerifyNamesTheDamagedFileAndExitsWith1) {
+  EXPECT_EQ(Run({"incident", "verify", "019aaf2c"}).exit_code, 0);
+  backend_.SetVerifyProblem("db1/capture.tar.zst", "SHA-256 differs from the manifest's");
+  const Outcome outcome = Run({"incident", "verify", "019aaf2c"});
+  EXPECT_EQ(outcome.out, "db1/capture.tar.zst: SHA-256 differs from the manifest's\n");
+  ExpectComplaint(outcome, 1, "is damaged: db1/capture.tar.zst: SHA-256 differs");
+  const Outcome json = Run({"incident", "verify", "019aaf2c", "--json"});
+  EXPECT_EQ(json.exit_code, 1);
+  v1::VerifyReport report;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json.out, &report).ok());
+  EXPECT_FALSE(report.ok());
+}
+
+TEST_F(CommandTest, PullWritesTheWholeArchiveOrNothing) {
+  backend_.SetArchive("the archive");
+  EXPECT_EQ(Run({"incident", "pull", "019aaf2c"}).exit_code, 0);
+  EXPECT_EQ(Content(dir_ / "019aaf2c-5d40.tar"), "the archive");
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "019aaf2c-5d40.tar.part"));
+
+  EXPECT_EQ(Run({"incident", "pull", "019aaf2c", "-o", dir_ / "x.tar"}).exit_code, 0);
+  EXPECT_EQ(Content(dir_ / "x.tar"), "the archive");
+
+  const Outcome piped = Run({"incident", "pull", "019aaf2c", "--output", "-"});
+  EXPECT_EQ(piped.out, "the archive") << "nothing else goes to stdout";
+
+  backend_.FailPullAtEnd({"db1/capture.tar.zst: Input/output error", EIO});
+  ExpectComplaint(Run({"incident", "pull", "019aaf2c", "-o", dir_ / "y.tar"}), 1, "Input/output error");
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "y.tar"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "y.tar.part"));
+  ExpectComplaint(Run({"incident", "pull", "019aaf2c", "-o", "/nowhere/y.tar"}), 1,
+                  "cannot write /nowhere/y.tar.part");
+}
+
+TEST_F(CommandTest, PullRefusesAnArchiveThatIsCutShort) {
+  backend_.SetArchive("half of it");
+  backend_.SetAnnouncedBytes(20);
+  ExpectComplaint(Run({"incident", "pull", "019aaf2c", "-o", dir_ / "z.tar"}), 1, "10 of 20 bytes came");
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "z.tar"));
+}
+
+TEST_F(CommandTest, AFullDiskIsNotSilent) {
+  const Outcome outcome = Run({"incident", "pull", "019aaf2c", "-o", "/dev/full"});
+  ExpectComplaint(outcome, 1, "No space left on device");
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full")) << "it was not replaced by a file";
+  EXPECT_FALSE(std::filesystem::exists("/dev/full.part"));
+}
+
+TEST_F(CommandTest, WatchPrintsOneObjectALineAndEndsWithTheAgent) {
+  std::thread agent([this] {
+    while (backend_.watchers() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    backend_.Emit(fakes::SampleEvent());
+    backend_.Emit(fakes::SampleEvent());
+    // Both are queued for the stream; stopping the server ends it after them or with them cut off.
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    server_.reset();
+  });
+  const Outcome outcome = Run({"event", "watch", "--json"});
+  agent.join();
+  ExpectComplaint(outcome, 3, "event");
+  std::istringstream lines(outcome.out);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    v1::Event event;
+    EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(line, &event).ok()) << line;
+  }
+  EXPECT_EQ(count, 2);
+}
+
+}  // namespace
+}  // namespace ffdc

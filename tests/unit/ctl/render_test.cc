@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a person sees, compared with golden/*.txt. After a change that is meant:
+// FFDC_UPDATE_GOLDEN=1 build/bin/ctl_test, and read the difference.
+#include "ctl/render.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "ctl/text.h"
+#include "fakes/samples.h"
+
+namespace ffdc::ctl {
+namespace {
+
+const Page kPage{Painter(false), fakes::kNowNs};
+
+void ExpectFits(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(DisplayWidth(line), kPageWidth) << line;
+}
+
+void ExpectGolden(const std::string& name, const std::string& text) {
+  ExpectFits(text);
+  const auto path = std::filesystem::path(__FILE__).parent_path() / "golden" / (name + ".txt");
+  if (getenv("FFDC_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;  // NOLINT(concurrency-mt-unsafe)
+  std::ostringstream golden;
+  golden << std::ifstream(path).rdbuf();
+  EXPECT_EQ(text, golden.str());
+}
+
+v1::IncidentDetail Sample() {
+  v1::IncidentDetail detail;
+  *detail.mutable_incident() = fakes::SampleIncident();
+  *detail.add_manifests() = fakes::SampleManifest();
+  return detail;
+}
+
+TEST(Render, Incident) { ExpectGolden("incident", RenderIncident(Sample(), kPage)); }
+
+TEST(Render, IncidentBeingCaptured) {
+  v1::IncidentDetail detail;
+  *detail.mutable_incident() = fakes::SampleManualIncident();
+  detail.set_note("db1: still collecting");
+  ExpectGolden("incident_collecting", RenderIncident(detail, kPage));
+}
+
+TEST(Render, Incidents) {
+  v1::IncidentList list;
+  *list.add_incidents() = fakes::SampleManualIncident();
+  *list.add_incidents() = fakes::SampleIncident();
+  ExpectGolden("incidents", RenderIncidents(list, kPage));
+  EXPECT_EQ(RenderIncidents({}, kPage), "No incidents.\n");
+}
+
+TEST(Render, Events) {
+  v1::EventList list;
+  *list.add_events() = fakes::SampleManualIncident().events(0);
+  *list.add_events() = fakes::SampleEvent();
+  ExpectGolden("events", RenderEvents(list, kPage) + RenderEventLine(fakes::SampleEvent(), kPage));
+  EXPECT_EQ(RenderEvents({}, kPage), "No events.\n");
+}
+
+TEST(Render, Status) {
+  v1::Status status = fakes::SampleStatus();
+  ExpectGolden("status", RenderStatus(status, kPage));
+  status.clear_problems();
+  EXPECT_TRUE(RenderStatus(status, kPage).starts_with("All is well.\n"));
+}
+
+TEST(Render, ProbesAndConfig) {
+  ExpectGolden("probes", RenderProbes(fakes::SampleProbes(), kPage));
+  ExpectGolden("config", RenderConfig(fakes::SampleConfigReply(), kPage));
+}
+
+TEST(Render, EmptyMessagesAreNoTrouble) {
+  for (const std::string& text : {RenderIncident({}, kPage), RenderStatus({}, kPage), RenderProbes({}, kPage),
+                                  RenderConfig({}, kPage)}) {
+    EXPECT_FALSE(text.empty());
+    ExpectFits(text);
+  }
+}
+
+// Names come from devices and files: long ones are shortened or wrapped, strange ones are made harmless.
+TEST(Render, HostileNamesStayOnThePage) {
+  const std::string hostile = "\033[2J\n" + std::string(300, 'x') + "日本";
+  v1::IncidentDetail detail = Sample();
+  v1::Incident& incident = *detail.mutable_incident();
+  for (std::string* field :
+       {incident.mutable_subject()->mutable_id(), incident.mutable_subject()->mutable_name(),
+        incident.mutable_subject()->mutable_model(), incident.mutable_summary(), incident.mutable_reason(),
+        incident.mutable_kind(), incident.mutable_clients(0)->mutable_name(),
+        incident.mutable_clients(0)->mutable_cgroup(), incident.mutable_captures(0)->mutable_where(),
+        incident.mutable_captures(0)->mutable_error(), incident.mutable_captures(0)->mutable_node(),
+        incident.mutable_events(0)->mutable_errors(0)->mutable_status(),
+        incident.mutable_events(0)->mutable_evidence(0)->mutable_status(),
+        incident.mutable_events(0)->mutable_evidence(0)->mutable_device(),
+        detail.mutable_manifests(0)->mutable_collectors(0)->mutable_name(),
+        detail.mutable_manifests(0)->mutable_collectors(0)->mutable_error(),
+        detail.mutable_manifests(0)->mutable_losses(0)->mutable_what()}) {
+    *field = hostile;
+  }
+  const std::string text = RenderIncident(detail, kPage);
+  ExpectFits(text);
+  EXPECT_EQ(text.find('\033'), std::string::npos);
+  const std::string line = RenderEventLine(incident.events(0), kPage);
+  ExpectFits(line);
+}
+
+}  // namespace
+}  // namespace ffdc::ctl

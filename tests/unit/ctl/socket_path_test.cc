@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/socket_path.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "fakes/temp_dir.h"
+
+namespace ffdc::ctl {
+namespace {
+
+TEST(SocketOf, ReadsTheOneKeyAndFallsBackOnAnythingElse) {
+  const TempDir dir;
+  const std::string path = dir / "ffdc.toml";
+  EXPECT_EQ(SocketOf(path), kDefaultSocket) << "no file";
+  std::ofstream(path) << "[control]\nsocket = '/run/other.sock'\n";
+  EXPECT_EQ(SocketOf(path), "/run/other.sock");
+  std::ofstream(path) << "[node]\nname = 'n'\n";
+  EXPECT_EQ(SocketOf(path), kDefaultSocket);
+  std::ofstream(path) << "[control]\nsocket = 5\n";
+  EXPECT_EQ(SocketOf(path), kDefaultSocket);
+  std::ofstream(path) << "control = 5\n";
+  EXPECT_EQ(SocketOf(path), kDefaultSocket);
+  std::ofstream(path) << "[=] not TOML";
+  EXPECT_EQ(SocketOf(path), kDefaultSocket);
+}
+
+}  // namespace
+}  // namespace ffdc::ctl
