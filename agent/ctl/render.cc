@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "ctl/format.h"
-#include "ctl/table.h"
 #include "ctl/text.h"
 
 namespace ffdc::ctl {
@@ -22,13 +21,31 @@ std::string Field(std::string_view label, std::string_view text) {
   return block;
 }
 
-std::string Losses(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page) {
-  Table table({{"", Align::kLeft, 24}, {"", Align::kRight}, {"", Align::kLeft, 16}});
-  for (const v1::Loss& loss : losses) {
-    if (loss.count() > 0)
-      table.Add({{loss.what(), Style::kYellow}, FormatCount(loss.count()), loss.detail()});
+std::string Note(std::string_view name, std::string_view text, Style style, const Page& page) {
+  constexpr std::string_view kIndent = "  ";
+  constexpr std::string_view kHanging = "      ";
+  const std::string start = Printable(name) + ":";
+  std::string block;
+  for (const std::string& line : Wrap(start + " " + Printable(text), kPageWidth - kHanging.size())) {
+    if (!block.empty()) {
+      block += std::string(kHanging) + line + "\n";
+    } else if (line.starts_with(start)) {
+      block += std::string(kIndent) + page.paint(style, start) + line.substr(start.size()) + "\n";
+    } else {
+      block += std::string(kIndent) + line + "\n";
+    }
   }
-  return table.empty() ? "  nothing\n" : table.Render(page.paint, 2);
+  return block;
+}
+
+std::string Losses(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page) {
+  std::string text;
+  for (const v1::Loss& loss : losses) {
+    // Without a count: something could not be seen at all.
+    const std::string count = loss.count() > 0 ? FormatCount(loss.count()) : "";
+    text += Note(loss.what(), Joined({count, loss.detail()}, ", "), Style::kYellow, page);
+  }
+  return text.empty() ? "  nothing\n" : text;
 }
 
 std::string Joined(const std::vector<std::string>& parts, std::string_view separator) {

@@ -25,8 +25,10 @@ std::string RenderEventLine(const v1::Event& event, const Page& page);
 std::string RenderIncidents(const v1::IncidentList& incidents, const Page& page);
 std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page);
 
-// "  Label      text", wrapped under itself.
+// "  label      text", wrapped under itself.
 std::string Field(std::string_view label, std::string_view text);
+// "  name: text", wrapped with a hanging indent.
+std::string Note(std::string_view name, std::string_view text, Style style, const Page& page);
 std::string Losses(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page);
 std::string Joined(const std::vector<std::string>& parts, std::string_view separator);
 

@@ -171,7 +171,8 @@ std::string CapturesTitle(const v1::Incident& incident) {
   const v1::Completeness& completeness = incident.completeness();
   if (completeness.expected() == 0) return "Captures";
   return "Captures: " + std::to_string(completeness.stored()) + " of " +
-         std::to_string(completeness.expected()) + " stored" + (completeness.complete() ? ", complete" : "");
+         std::to_string(completeness.expected()) + " stored, " +
+         (completeness.complete() ? "complete" : "not complete");
 }
 
 bool HasCapture(const v1::Incident& incident) {
@@ -204,26 +205,25 @@ std::string Captures(const v1::Incident& incident, const Page& page) {
   }
   std::string text = table.Render(page.paint, kIndent);
   for (const v1::Capture& capture : incident.captures()) {
-    if (!capture.error().empty()) text += Field("error", capture.node() + ": " + capture.error());
+    if (!capture.error().empty()) text += Note(capture.node(), capture.error(), Style::kRed, page);
   }
   for (const std::string& missing : incident.completeness().missing()) text += Field("missing", missing);
   return text;
 }
 
 std::string Collectors(const v1::Manifest& manifest, const Page& page) {
-  Table table({{"COLLECTOR", Align::kLeft, 16},
-               {"ENDED"},
-               {"AFTER", Align::kRight},
-               {"SIZE", Align::kRight},
-               {"", Align::kLeft, 16}});
+  Table table(
+      {{"COLLECTOR", Align::kLeft, 16}, {"ENDED"}, {"AFTER", Align::kRight}, {"SIZE", Align::kRight}});
+  std::string errors;
   for (const v1::CollectorResult& result : manifest.collectors()) {
     table.Add({result.name(),
                {Word(result.outcome()), StyleOf(result.outcome())},
                FormatSpan(result.elapsed_ns()),
-               FormatBytes(result.bytes()),
-               result.error()});
+               FormatBytes(result.bytes())});
+    if (!result.error().empty())
+      errors += Note(result.name(), result.error(), StyleOf(result.outcome()), page);
   }
-  return table.empty() ? "  none ran\n" : table.Render(page.paint, kIndent);
+  return table.empty() ? "  none ran\n" : table.Render(page.paint, kIndent) + errors;
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ std::string Devices(const v1::Status& status, const Page& page) {
   }
   text += table.Render(page.paint, 2);
   for (const v1::WatchedDevice& device : status.devices()) {
-    if (!device.reason().empty()) text += Field("note", device.name() + ": " + device.reason());
+    if (!device.reason().empty()) text += Note(device.name(), device.reason(), Style::kYellow, page);
   }
   return text;
 }

@@ -116,6 +116,10 @@ inline v1::Incident SampleIncident() {
       captured: 1
       stored: 1
       losses { what: "io_error.suppressed" count: 936 detail: "counted in the kernel, not sent one by one" }
+      losses {
+        what: "block_state.debugfs"
+        detail: "no states of hardware queues: debugfs is not mounted (mount -t debugfs none /sys/kernel/debug)"
+      }
     }
     pinned: true
     summary: "sdb: 1000 reads failed (critical medium error), 64 writes failed (I/O error)")pb");
@@ -196,7 +200,7 @@ inline v1::Manifest SampleManifest() {
       device: "sdb"
     })pb");
   *manifest.mutable_trigger() = SampleEvent();
-  *manifest.add_losses() = SampleIncident().completeness().losses(0);
+  *manifest.mutable_losses() = SampleIncident().completeness().losses();
   return manifest;
 }
 
