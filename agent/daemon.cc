@@ -1,1 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon.h"
 
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <systemd/sd-daemon.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "base/clock.h"
+#include "base/crash_point.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "capture/history_decoder.h"
+#include "host_facts.h"
+
+namespace ffdc {
+namespace {
+
+// A device with a histogram costs five values in every sample of the 1 Hz history.
+constexpr size_t kMaxDevicesInHistory = 256;
+// How long a former life's captures may take to turn up before the store is asked for them.
+constexpr std::chrono::seconds kSettleDelay{3};
+
+void LogIncident(const v1::Incident& incident, const std::string& what) {
+  const auto level = incident.severity() == v1::CRITICAL  ? spdlog::level::err
+                     : incident.severity() == v1::WARNING ? spdlog::level::warn
+                                                          : spdlog::level::info;
+  spdlog::log(level, "incident {} {}: {} {}", incident.id(), what, incident.kind(), incident.summary());
+}
+
+std::string Seconds(std::chrono::nanoseconds value) {
+  return std::to_string(value.count() / 1'000'000'000) + " s";
+}
+
+}  // namespace
+
+WorkerTasks AgentTasks() {
+  SetHistoryDecoder([](std::string_view encoded, const auto& sink) {
+    return DecodeHistory(encoded, [&](const HistorySample& s) { sink(s.mono_ns, s.wall_ns, s.values); });
+  });
+  WorkerTasks tasks = CaptureTasks();
+  tasks.merge(StoreTasks());
+  tasks.merge(IndexTasks());
+  return tasks;
+}
+
+void NotifyReady() { sd_notify(0, "READY=1"); }
+
+Daemon::Daemon(Settings settings, std::string config_path, EventLoop& loop, Launcher& launcher)
+    : settings_(std::move(settings)),
+      config_path_(std::move(config_path)),
+      loop_(loop),
+      launcher_(launcher),
+      ids_(SystemClock()) {}
+
+Daemon::~Daemon() = default;
+
+Result<> Daemon::Start() {
+  started_wall_ns_ = SystemClock().RealtimeNs();
+  // What the agent needs after a failure must not wait for a page from the disk
+  // that failed: whatever was touched once stays in memory.
+  if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+    spdlog::warn("cannot lock memory ({}): a hung root disk may stop the agent", strerrordesc_np(errno));
+  FFDC_TRY(StartFolders());
+  versions_ = ReadVersions();
+  StartIncidents();
+  StartShipper();
+  StartProbes();
+  FFDC_TRY(StartDevices());
+  return StartSources();
+}
+
+Result<> Daemon::StartFolders() {
+  const std::string owner = "ffdcd pid " + std::to_string(getpid()) + " (node " + settings_.node.name +
+                            ", control socket " + settings_.control.socket + ")";
+  FFDC_ASSIGN(spool_lock_, LockFolder(settings_.spool.path, "spool", owner));
+  FFDC_ASSIGN(runtime_lock_, LockFolder(settings_.capture.runtime_dir, "runtime folder", owner));
+  return {};
+}
+
+// Event -> incident -> index. What former lives knew comes first.
+void Daemon::StartIncidents() {
+  index_ = IncidentIndex::Create(settings_.spool.path + "/index.db", launcher_);
+  incidents_ = std::make_unique<IncidentManager>(
+      IncidentOptions{settings_.node.name, settings_.node.cluster, settings_.incident.quiet_after},
+      SystemClock(), ids_,
+      IncidentCallbacks{[this](const v1::Incident& incident, const v1::Event& trigger) {
+                          OnIncidentOpened(incident, trigger);
+                        },
+                        [](const v1::Incident& incident) {
+                          LogIncident(incident, "closed");
+                          CrashPoint("incident.closed");
+                        },
+                        [this](const v1::Incident& incident) { OnIncidentChanged(incident); }});
+  if (auto known = index_->Load()) {
+    incidents_->Load(std::move(*known));
+  } else {
+    spdlog::error("{}: starting with an empty index", known.error().message);
+  }
+}
+
+// Incident -> capture -> spool -> store.
+void Daemon::StartShipper() {
+  CaptureOptions capture;
+  capture.runtime_dir = settings_.capture.runtime_dir;
+  capture.spool_dir = settings_.spool.path;
+  capture.collector_max_bytes = settings_.capture.collector_max_bytes;
+  capture.max_parallel = settings_.capture.max_parallel;
+  runner_ = CaptureRunner::Create(
+      capture, launcher_, [this](const std::string& id, Result<v1::SealedCapture> sealed) {
+        if (!sealed) {
+          spdlog::error("{}", sealed.error().message);
+          incidents_->CaptureFailed(id, sealed.error().message);
+          return;
+        }
+        incidents_->Adopt(sealed->manifest());
+        shipper_->Enqueue(sealed->manifest());
+        spdlog::info("incident {} captured: {} files, {} bytes", id, sealed->manifest().files_size(),
+                     sealed->manifest().archive_bytes());
+        CrashPoint("incident.captured");
+      });
+  ShipperCallbacks callbacks;
+  callbacks.incident = [this](const std::string& id) {
+    const v1::Incident* incident = incidents_->Get(id);
+    return incident == nullptr ? v1::Incident() : *incident;
+  };
+  callbacks.keep_ids = [this] { return incidents_->KeepIds(); };
+  callbacks.stored = [this](const v1::Manifest& manifest, const std::string& where) {
+    spdlog::info("incident {} stored in {}", manifest.incident_id(), where);
+    incidents_->CaptureStored(manifest, where);
+  };
+  callbacks.dropped = [this](const std::string& id, const std::string& reason) {
+    spdlog::warn("capture of incident {} dropped: {}", id, reason);
+    incidents_->CaptureDropped(id, reason);
+  };
+  callbacks.found = [this](const v1::Manifest& manifest) { incidents_->Adopt(manifest); };
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(settings_.store.max_age);
+  shipper_ = Shipper::Create({.spool_dir = settings_.spool.path,
+                              .spool_max_bytes = settings_.spool.max_bytes,
+                              .store_url = settings_.store.url,
+                              .cluster = settings_.node.cluster,
+                              .node = settings_.node.name,
+                              .max_age_s = static_cast<uint64_t>(age.count()),
+                              .max_bytes = settings_.store.max_bytes,
+                              .max_incidents = settings_.store.max_incidents},
+                             launcher_, std::move(callbacks));
+  runner_->Recover();
+  shipper_->Recover();
+  loop_.After(kSettleDelay, [this] { SettleFormerLife(); });
+}
+
+// Kernel -> record -> event.
+void Daemon::StartProbes() {
+  block_probe_ = BlockProbe::Start(
+      {.io_history_bytes = settings_.recorder.io_max_bytes, .quiet_after = settings_.incident.quiet_after},
+      [this](const ffdc_block_error& record) {
+        for (auto& detector : detectors_) detector->OnRecord(record.header);
+      });
+  clients_ = std::make_unique<ClientResolver>();
+  latencies_ = std::make_unique<LatencyWindows>(*block_probe_);
+  history_ = History::Create(
+      {.max_bytes = settings_.recorder.history_max_bytes}, SystemClock(), [this](const auto& add) {
+        size_t left = kMaxDevicesInHistory;
+        for (const BlockDevice* device : devices_->All()) {
+          if (!device->watched || left-- == 0) continue;
+          const LatencyFigures figures = latencies_->LastSecond(device->dev);
+          const std::string prefix = "latency." + device->name + ".";
+          add(prefix + "read_p50_ns", static_cast<int64_t>(figures.read_p50_ns));
+          add(prefix + "read_p99_ns", static_cast<int64_t>(figures.read_p99_ns));
+          add(prefix + "write_p50_ns", static_cast<int64_t>(figures.write_p50_ns));
+          add(prefix + "write_p99_ns", static_cast<int64_t>(figures.write_p99_ns));
+          add(prefix + "completions", static_cast<int64_t>(latencies_->completions(device->dev)));
+        }
+      });
+  DetectorWorld world;
+  world.clock = &SystemClock();
+  world.ids = &ids_;
+  world.node = settings_.node.name;
+  world.quiet_after = settings_.incident.quiet_after;
+  world.subject = [this](uint32_t dev) {
+    if (const BlockDevice* device = devices_->Find(dev)) return device->subject;
+    v1::Subject gone;
+    gone.set_type("block_device");
+    gone.set_name(std::to_string(FFDC_DEV_MAJOR(dev)) + ":" + std::to_string(FFDC_DEV_MINOR(dev)));
+    gone.set_id("dev:" + gone.name());
+    return gone;
+  };
+  // A device that vanished with its failure was watched, or the kernel would not have told.
+  world.watched = [this](uint32_t dev) {
+    const BlockDevice* device = devices_->Find(dev);
+    return device == nullptr || device->watched;
+  };
+  world.client = [this](uint64_t id, uint32_t hierarchy) { return clients_->Resolve(id, hierarchy); };
+  world.op_name = OpName;
+  world.status_name = StatusName;
+  world.request_flag_names = RequestFlagNames;
+  detectors_ =
+      MakeDetectors(world, [this](const v1::Event& event, EventPhase phase) { OnEvent(event, phase); });
+}
+
+Result<> Daemon::StartDevices() {
+  FFDC_ASSIGN(devices_,
+              DeviceInventory::Open("/sys", {settings_.devices.include, settings_.devices.exclude},
+                                    [this](const DeviceInventory::Change& change) { OnDevice(change); }));
+  return {};
+}
+
+Result<> Daemon::StartSources() {
+  const auto add = [this](Result<EventLoop::SourcePtr> source) -> Result<> {
+    if (!source) return Unexpected(source.error());
+    sources_.push_back(std::move(*source));
+    return {};
+  };
+  if (block_probe_->poll_fd() >= 0)
+    FFDC_TRY(add(
+        loop_.AddUrgentIo(block_probe_->poll_fd(), EPOLLIN, [this](uint32_t) { block_probe_->Consume(); })));
+  if (devices_->poll_fd() >= 0)
+    FFDC_TRY(add(loop_.AddIo(devices_->poll_fd(), EPOLLIN, [this](uint32_t) { devices_->Consume(); })));
+  FFDC_TRY(add(loop_.AddIo(launcher_.fd(), EPOLLIN, [this](uint32_t) { launcher_.Dispatch(); })));
+  FFDC_TRY(add(loop_.AddTimer(std::chrono::seconds(1), [this] { Tick(); })));
+  for (const int signal : {SIGINT, SIGTERM}) FFDC_TRY(add(loop_.AddSignal(signal, [this] { loop_.Stop(); })));
+  loop_.EnableWatchdog();
+  uint32_t watched = 0;
+  for (const BlockDevice* device : devices_->All()) watched += device->watched ? 1 : 0;
+  for (const v1::Probe& probe : block_probe_->Status()) {
+    if (!probe.active()) spdlog::warn("probe {} is inactive: {}", probe.name(), probe.reason());
+  }
+  spdlog::info("ffdcd {} watches {} block devices on node {} (store {}, spool {}, quiet after {})",
+               FFDC_VERSION, watched, settings_.node.name, settings_.store.url, settings_.spool.path,
+               Seconds(settings_.incident.quiet_after));
+  return {};
+}
+
+void Daemon::Tick() {
+  std::vector<uint32_t> watched;
+  for (const BlockDevice* device : devices_->All()) {
+    if (device->watched) watched.push_back(device->dev);
+  }
+  latencies_->Tick(watched);
+  history_->Sample();
+  FailureTotals totals;
+  for (const FailureCount& count : block_probe_->FailureCounts()) totals.emplace_back(count.key, count.entry);
+  for (auto& detector : detectors_) detector->OnTick(totals);
+  incidents_->Tick();
+  runner_->Tick();
+  shipper_->Tick();
+  index_->Flush();
+  launcher_.Dispatch();
+}
+
+void Daemon::OnDevice(const DeviceInventory::Change& change) {
+  if (change.removed) {
+    block_probe_->RemoveDevice(change.device->dev);
+  } else {
+    block_probe_->SetDevice(change.device->dev, change.device->watched);
+  }
+  if (devices_ == nullptr) {  // the first scan
+    if (change.device->watched && change.device->bio_based) block_probe_->SetBioDevices(true);
+    return;
+  }
+  const auto all = devices_->All();
+  block_probe_->SetBioDevices(std::any_of(all.begin(), all.end(), [&](const BlockDevice* device) {
+    return device->watched && device->bio_based && !(change.removed && device->dev == change.device->dev);
+  }));
+}
+
+void Daemon::OnEvent(const v1::Event& event, EventPhase phase) {
+  incidents_->OnEvent(event, phase == EventPhase::kEnded);
+  if (phase == EventPhase::kEnded) return;
+  for (const EventWatcher& watcher : watchers_) watcher(event);
+}
+
+void Daemon::OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger) {
+  Capture(incident, trigger);
+  LogIncident(incident, "opened");
+  CrashPoint("incident.opened");
+}
+
+// Freeze first, then collect (DESIGN rule 5).
+void Daemon::Capture(const v1::Incident& incident, const v1::Event& trigger) {
+  const FrozenHistory frozen = block_probe_->Freeze();
+  v1::CaptureJob job;
+  v1::Manifest& manifest = *job.mutable_manifest();
+  *manifest.mutable_clock() = ReadClocks();
+  manifest.set_incident_id(incident.id());
+  manifest.set_cluster(incident.cluster());
+  manifest.set_node(settings_.node.name);
+  *manifest.mutable_trigger() = trigger;
+  manifest.set_failure_mono_ns(trigger.first_mono_ns());
+  manifest.set_frozen_mono_ns(frozen.frozen_mono_ns != 0 ? frozen.frozen_mono_ns
+                                                         : SystemClock().MonotonicNs());
+  manifest.set_repeat(incident.repeat());
+  *manifest.mutable_versions() = versions_;
+  *manifest.mutable_started_at() = incident.captures(0).started_at();
+  for (v1::Probe& probe : block_probe_->Status()) {
+    if (probe.drops() != 0) {
+      v1::Loss& loss = *manifest.add_losses();
+      loss.set_what("probe." + probe.name() + ".drops");
+      loss.set_count(probe.drops());
+      loss.set_detail("records lost since the agent started");
+    }
+    *manifest.add_probes() = std::move(probe);
+  }
+  *job.mutable_incident() = incident;
+  if (trigger.subject().type() == "block_device") {
+    job.set_subject_name(trigger.subject().name());
+    if (const BlockDevice* device = devices_->FindByName(trigger.subject().name()))
+      job.set_subject_dev(device->dev);
+  }
+  CaptureInputs inputs;
+  for (const auto& segment : frozen.segments)
+    inputs["io_history"].emplace_back(segment, &segment->memfd);  // shares the segment's life
+  if (auto history = history_->Freeze()) {
+    inputs["history_1hz"].push_back(std::make_shared<const Fd>(std::move(*history)));
+  } else {
+    spdlog::error("{}", history.error().message);
+  }
+  if (const int link = block_probe_->blocked_tasks_link_fd(); link >= 0)
+    inputs["blocked_tasks"].push_back(std::make_shared<const Fd>(dup(link)));
+  runner_->Start(std::move(job), std::move(inputs));
+}
+
+void Daemon::OnIncidentChanged(const v1::Incident& incident) {
+  index_->Put(incident);
+  shipper_->IncidentChanged(incident);
+  // Written at once, not at the next tick: a crash must not forget what a person was told.
+  loop_.Post([this] { index_->Flush(); });
+}
+
+// Incidents whose capture was under way when the agent ended: their captures have
+// come back from the staging folder or the spool by now, or lie in the store, or are lost.
+void Daemon::SettleFormerLife() {
+  for (const v1::Incident* incident : incidents_->List(0, "")) {
+    const std::string id = incident->id();
+    for (const v1::Capture& capture : incident->captures()) {
+      const int64_t started_ns =
+          capture.started_at().seconds() * 1'000'000'000 + capture.started_at().nanos();
+      const bool unsettled = capture.state() == v1::COLLECTING || capture.state() == v1::SEALED;
+      if (capture.node() != settings_.node.name || !unsettled || started_ns > started_wall_ns_) continue;
+      if (runner_->Has(id) || shipper_->Has(id)) continue;
+      shipper_->Manifests(id, [this, id](Result<std::vector<v1::Manifest>> manifests) {
+        for (const v1::Manifest& manifest : manifests ? *manifests : std::vector<v1::Manifest>()) {
+          if (manifest.node() == settings_.node.name) {
+            incidents_->CaptureStored(manifest, settings_.store.url);
+            return;
+          }
+        }
+        if (manifests || manifests.error().code == ENOENT)
+          incidents_->CaptureFailed(id, "the agent ended before the capture was sealed");
+      });
+    }
+  }
+}
+
+void Daemon::Stop() {
+  sd_notify(0, "STOPPING=1");
+  constexpr uint64_t kPatienceNs = 5'000'000'000;
+  const uint64_t until = SystemClock().MonotonicNs() + kPatienceNs;
+  while (index_->pending() != 0 && SystemClock().MonotonicNs() < until) {
+    index_->Flush();
+    launcher_.Dispatch();
+    usleep(1000);
+  }
+  if (index_->pending() != 0)
+    spdlog::error("stopped with {} changes not in the index: {}", index_->pending(), index_->problem());
+}
+
+}  // namespace ffdc

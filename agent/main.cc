@@ -1,1 +1,92 @@
-int main() {}
+// SPDX-License-Identifier: Apache-2.0
+// ffdcd: flags, then the agent.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+
+#include "base/crash_point.h"
+#include "base/event_loop.h"
+#include "base/launcher.h"
+#include "base/log.h"
+#include "config/settings.h"
+#include "control/server.h"
+#include "daemon.h"
+#include "daemon_control.h"
+
+namespace {
+
+constexpr const char* kDefaultConfig = "/etc/ffdc/ffdc.toml";
+
+struct Flags {
+  std::string config;
+  bool check = false;
+  bool list_crash_points = false;
+};
+
+ffdc::Result<ffdc::Settings> Load(Flags& flags) {
+  if (flags.config.empty() && std::filesystem::exists(kDefaultConfig)) flags.config = kDefaultConfig;
+  return flags.config.empty() ? ffdc::DefaultSettings() : ffdc::LoadSettings(flags.config);
+}
+
+ffdc::Result<> Run(const ffdc::Settings& settings, const std::string& config_path) {
+  if (geteuid() != 0)
+    return ffdc::Fail(
+        "ffdcd must run as root: it attaches BPF programs and reads every process: use systemctl or sudo");
+  // Before the first thread, before libbpf and gRPC.
+  FFDC_ASSIGN(const std::unique_ptr<ffdc::Launcher> launcher, ffdc::Launcher::Start(ffdc::AgentTasks()));
+  FFDC_TRY(ffdc::InitLog(settings.log.level));
+  FFDC_ASSIGN(const std::unique_ptr<ffdc::EventLoop> loop, ffdc::EventLoop::Create());
+  ffdc::Daemon daemon(settings, config_path, *loop, *launcher);
+  FFDC_TRY(daemon.Start());
+  ffdc::DaemonControl control(daemon);
+  FFDC_ASSIGN(std::unique_ptr<ffdc::ControlServer> server,
+              ffdc::ControlServer::Start(settings.control.socket, control));
+  ffdc::NotifyReady();
+  auto ended = loop->Run();
+  control.Stop();
+  server.reset();
+  daemon.Stop();
+  return ended;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);
+  Flags flags;
+  CLI::App app("First Failure Data Capture: the agent of one host", "ffdcd");
+  app.set_version_flag("--version", "ffdcd " FFDC_VERSION);
+  app.add_option("--config", flags.config,
+                 std::string("configuration file (default: ") + kDefaultConfig + " if there is one)")
+      ->type_name("FILE");
+  app.add_flag("--check-config", flags.check, "check the configuration and exit");
+  app.add_flag("--list-crash-points", flags.list_crash_points,
+               "print the places where a test may kill the agent")
+      ->group("");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (flags.list_crash_points) {
+    for (const std::string_view name : ffdc::AllCrashPoints()) std::cout << name << '\n';
+    return 0;
+  }
+  const auto settings = Load(flags);
+  if (!settings) {
+    std::cerr << settings.error().message << '\n';
+    return 1;
+  }
+  if (flags.check) {
+    std::cout << (flags.config.empty() ? "built-in defaults" : flags.config) << ": OK\n";
+    return 0;
+  }
+  if (const auto result = Run(*settings, flags.config); !result) {
+    std::cerr << "ffdcd: " << result.error().message << '\n';
+    return 1;
+  }
+  return 0;
+}

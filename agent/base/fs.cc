@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -97,6 +98,17 @@ Result<> RenameDurable(const fs::path& from, const fs::path& to) {
   FFDC_TRY(FsyncPath(to.parent_path()));
   if (from.parent_path() != to.parent_path()) FFDC_TRY(FsyncPath(from.parent_path()));
   return {};
+}
+
+Result<std::vector<std::string>> ListFolder(const fs::path& path) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (fs::directory_iterator entry(path, code), end; !code && entry != end; entry.increment(code))
+    names.push_back(entry->path().filename().string());
+  if (code && code != std::errc::no_such_file_or_directory)
+    return FailErrno("cannot list " + path.string(), code.value());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 Result<> RemoveAll(const fs::path& path) {

@@ -31,6 +31,8 @@ Result<> FsyncPath(const std::filesystem::path& path);  // file or directory
 Result<> MakeDirs(const std::filesystem::path& path, mode_t mode = 0750);
 // rename(2) then fsync of both folders.
 Result<> RenameDurable(const std::filesystem::path& from, const std::filesystem::path& to);
+// The names in a folder, sorted; a missing folder has none.
+Result<std::vector<std::string>> ListFolder(const std::filesystem::path& path);
 // rm -r; a missing path is no error.
 Result<> RemoveAll(const std::filesystem::path& path);
 

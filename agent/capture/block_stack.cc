@@ -34,7 +34,7 @@ void AddOnce(std::vector<std::string>& names, std::string name) {
 class Finder {
  public:
   Finder(const KernelRoots& roots, const MountList& mounts)
-      : roots_(roots), mounts_(mounts), all_(ListFolder(roots.sys / "class/block")) {
+      : roots_(roots), mounts_(mounts), all_(FolderEntries(roots.sys / "class/block")) {
     FindLoopFiles();
   }
 
@@ -46,8 +46,8 @@ class Finder {
     node.name = name;
     node.folder = Folder(name);
     node.dev = ReadLine(node.folder / "dev");
-    for (const std::string& slave : ListFolder(node.folder / "slaves")) AddOnce(node.below, slave);
-    for (const std::string& holder : ListFolder(node.folder / "holders")) AddOnce(node.above, holder);
+    for (const std::string& slave : FolderEntries(node.folder / "slaves")) AddOnce(node.below, slave);
+    for (const std::string& holder : FolderEntries(node.folder / "holders")) AddOnce(node.above, holder);
     AddPartitions(node);
     AddPaths(node);
     AddLoops(node);
@@ -75,7 +75,7 @@ class Finder {
       return;
     }
     // Partitions are named after their disk: "sda1", "nvme0n1p1".
-    for (const std::string& entry : ListFolder(node.folder)) {
+    for (const std::string& entry : FolderEntries(node.folder)) {
       if (entry.rfind(node.name, 0) == 0 && Exists(node.folder / entry / "partition")) {
         AddOnce(node.above, entry);
       }

@@ -109,7 +109,7 @@ class AttributeReader {
     if (!text.empty()) line_.Field(name, text);
   }
   void Folder(const fs::path& folder, const std::string& prefix, int depth) {
-    for (const std::string& name : ListFolder(folder)) {
+    for (const std::string& name : FolderEntries(folder)) {
       std::error_code error;
       const auto status = fs::symlink_status(folder / name, error);
       if (error) continue;

@@ -91,10 +91,10 @@ bool WriteBlockedTask(const std::filesystem::path& task, uint32_t tgid, const Ta
 
 Result<> ScanBlockedTasks(const std::filesystem::path& proc, CaptureFile& file) {
   uint64_t seen = 0;
-  for (const std::string& process : ListFolder(proc)) {
+  for (const std::string& process : FolderEntries(proc)) {
     const auto tgid = ParseNumber<uint32_t>(process);
     if (!tgid) continue;
-    for (const std::string& thread : ListFolder(proc / process / "task")) {
+    for (const std::string& thread : FolderEntries(proc / process / "task")) {
       const auto task = proc / process / "task" / thread;
       const std::string text = ReadLine(task / "stat");
       const auto stat = ParseTaskStat(text);

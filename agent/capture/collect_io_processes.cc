@@ -121,7 +121,7 @@ std::string ParseCgroup(std::string_view text) {
 }
 
 Result<IoSnapshot> ReadProcessIos(const std::filesystem::path& proc) {
-  const std::vector<std::string> names = ListFolder(proc);
+  const std::vector<std::string> names = FolderEntries(proc);
   if (names.empty()) return Fail("cannot list the processes in " + proc.string());
   IoSnapshot snapshot;
   for (const std::string& name : names) {

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/fs.h"
 
 namespace ffdc {
 namespace fs = std::filesystem;
@@ -53,14 +54,9 @@ Result<> ForEachLine(const fs::path& path, const std::function<bool(std::string_
   return {};
 }
 
-std::vector<std::string> ListFolder(const fs::path& path) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
-    names.push_back(it->path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
+std::vector<std::string> FolderEntries(const fs::path& path) {
+  auto names = ListFolder(path);
+  return names ? std::move(*names) : std::vector<std::string>();
 }
 
 }  // namespace ffdc

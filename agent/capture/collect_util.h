@@ -45,6 +45,6 @@ Result<> ForEachLine(const std::filesystem::path& path, const std::function<bool
                      size_t max_line_bytes = 1u << 20);
 
 // Names in a folder, sorted; empty where it cannot be read.
-std::vector<std::string> ListFolder(const std::filesystem::path& path);
+std::vector<std::string> FolderEntries(const std::filesystem::path& path);
 
 }  // namespace ffdc

@@ -61,7 +61,7 @@ class CgroupWalk {
  private:
   bool Below(const fs::path& folder, const std::string& name, int depth,
              bool (CgroupWalk::*visit)(const fs::path&, const std::string&, int)) {
-    for (const std::string& entry : ListFolder(folder)) {
+    for (const std::string& entry : FolderEntries(folder)) {
       std::error_code error;
       if (!fs::is_directory(fs::symlink_status(folder / entry, error)) || error) continue;
       if (++seen_ > kMaxCgroups || depth >= kMaxDepth) {

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent: the only place that wires the stages together. Reading daemon.cc
+// shows the flow. Everything here runs on the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/fd.h"
+#include "base/launcher.h"
+#include "base/result.h"
+#include "base/uuid.h"
+#include "capture/runner.h"
+#include "cluster/index.h"
+#include "config/settings.h"
+#include "detect/clients.h"
+#include "detect/detector.h"
+#include "ffdc/v1/control.pb.h"
+#include "incident/manager.h"
+#include "probe/block_probe.h"
+#include "probe/devices.h"
+#include "probe/history.h"
+#include "probe/latency_window.h"
+#include "store/shipper.h"
+
+namespace ffdc {
+
+// Every worker task of the agent, for Launcher::Start. Call before anything else
+// of the daemon: the launcher must be forked before the first thread.
+WorkerTasks AgentTasks();
+
+void NotifyReady();  // tells systemd that the agent serves
+
+class Daemon {
+ public:
+  Daemon(Settings settings, std::string config_path, EventLoop& loop, Launcher& launcher);
+  ~Daemon();
+
+  Result<> Start();
+  void Stop();  // after the loop ended: writes down what is still only in memory
+
+  // For the management service (daemon_control.cc).
+  [[nodiscard]] v1::Status GetStatus();
+  [[nodiscard]] v1::ProbeList ListProbes() const;
+  [[nodiscard]] v1::EventList ListEvents(uint32_t limit) const;
+  [[nodiscard]] v1::Config GetConfig() const;
+  // Returns the whole id; done gets the bytes freed.
+  Result<std::string> Delete(const std::string& prefix, std::function<void(Result<uint64_t>)> done);
+  Result<v1::WatchDeviceReply> WatchDevice(const std::string& name, bool watch);
+  IncidentManager& incidents() { return *incidents_; }
+  Shipper& shipper() { return *shipper_; }
+  EventLoop& loop() { return loop_; }
+
+  using EventWatcher = std::function<void(const v1::Event&)>;
+  std::list<EventWatcher>& watchers() { return watchers_; }
+
+ private:
+  Result<> StartFolders();
+  void StartIncidents();
+  void StartShipper();
+  void StartProbes();
+  Result<> StartDevices();
+  Result<> StartSources();
+  void Tick();
+
+  void OnDevice(const DeviceInventory::Change& change);
+  void OnEvent(const v1::Event& event, EventPhase phase);
+  void OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger);
+  void OnIncidentChanged(const v1::Incident& incident);
+  void Capture(const v1::Incident& incident, const v1::Event& trigger);
+  void SettleFormerLife();
+  void FillDevices(v1::Status& status);
+  void FillProblems(v1::Status& status) const;
+
+  Settings settings_;
+  std::string config_path_;
+  EventLoop& loop_;
+  Launcher& launcher_;
+  UuidGenerator ids_;
+  int64_t started_wall_ns_ = 0;
+  v1::Versions versions_;
+  Fd spool_lock_;
+  Fd runtime_lock_;
+
+  std::unique_ptr<IncidentIndex> index_;
+  std::unique_ptr<IncidentManager> incidents_;
+  std::unique_ptr<CaptureRunner> runner_;
+  std::unique_ptr<Shipper> shipper_;
+  std::unique_ptr<BlockProbe> block_probe_;
+  std::unique_ptr<DeviceInventory> devices_;
+  std::unique_ptr<ClientResolver> clients_;
+  std::unique_ptr<LatencyWindows> latencies_;
+  std::unique_ptr<History> history_;
+  std::vector<std::unique_ptr<Detector>> detectors_;
+  std::list<EventWatcher> watchers_;
+  std::vector<EventLoop::SourcePtr> sources_;
+};
+
+}  // namespace ffdc

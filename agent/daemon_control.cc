@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon_control.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/fs.h"
+
+namespace ffdc {
+namespace {
+
+// A store that hangs costs the caller this long, never the agent.
+constexpr std::chrono::seconds kStorePatience{90};
+
+}  // namespace
+
+Result<v1::Status> DaemonControl::GetStatus() {
+  return Ask<v1::Status>([this] { return daemon_.GetStatus(); });
+}
+
+Result<v1::ProbeList> DaemonControl::ListProbes() {
+  return Ask<v1::ProbeList>([this] { return daemon_.ListProbes(); });
+}
+
+Result<v1::EventList> DaemonControl::ListEvents(uint32_t limit) {
+  return Ask<v1::EventList>([this, limit] { return daemon_.ListEvents(limit); });
+}
+
+Result<v1::IncidentList> DaemonControl::ListIncidents(uint32_t limit, const std::string& state) {
+  if (!state.empty() && state != "open" && state != "closed")
+    return Fail("there is no incident state '" + state + "': use 'open' or 'closed'", EINVAL);
+  return Ask<v1::IncidentList>([=, this]() -> Result<v1::IncidentList> {
+    v1::IncidentList list;
+    for (const v1::Incident* incident : daemon_.incidents().List(limit, state))
+      *list.add_incidents() = *incident;
+    return list;
+  });
+}
+
+Result<v1::IncidentDetail> DaemonControl::GetIncident(const std::string& id) {
+  return AskLater<v1::IncidentDetail>(
+      [this, id](const Answer<v1::IncidentDetail>& answer) {
+        const auto found = daemon_.incidents().Find(id);
+        if (!found) return answer(Unexpected(found.error()));
+        v1::IncidentDetail detail;
+        *detail.mutable_incident() = **found;
+        daemon_.shipper().Manifests((*found)->id(),
+                                    [detail, answer](Result<std::vector<v1::Manifest>> manifests) mutable {
+                                      if (manifests) {
+                                        for (v1::Manifest& manifest : *manifests)
+                                          *detail.add_manifests() = std::move(manifest);
+                                      } else {
+                                        detail.set_note(manifests.error().message);
+                                      }
+                                      answer(std::move(detail));
+                                    });
+      },
+      kStorePatience);
+}
+
+Result<v1::VerifyReport> DaemonControl::VerifyIncident(const std::string& id) {
+  return AskLater<v1::VerifyReport>(
+      [this, id](const Answer<v1::VerifyReport>& answer) {
+        const auto found = daemon_.incidents().Find(id);
+        if (!found) return answer(Unexpected(found.error()));
+        daemon_.shipper().Verify((*found)->id(), answer);
+      },
+      kStorePatience);
+}
+
+Result<v1::Incident> DaemonControl::PinIncident(const std::string& id, bool pinned) {
+  return Ask<v1::Incident>([=, this]() -> Result<v1::Incident> {
+    FFDC_ASSIGN(const v1::Incident* incident, daemon_.incidents().Pin(id, pinned));
+    return *incident;
+  });
+}
+
+Result<v1::DeleteReport> DaemonControl::DeleteIncident(const std::string& id) {
+  return AskLater<v1::DeleteReport>(
+      [this, id](const Answer<v1::DeleteReport>& answer) {
+        auto report = std::make_shared<v1::DeleteReport>();
+        const auto begun = daemon_.Delete(id, [report, answer](Result<uint64_t> freed) {
+          if (!freed) return answer(Unexpected(freed.error()));
+          report->set_bytes_freed(*freed);
+          answer(*report);
+        });
+        if (!begun) return answer(Unexpected(begun.error()));
+        report->set_incident_id(*begun);
+      },
+      kStorePatience);
+}
+
+Result<v1::Incident> DaemonControl::Dump(const std::string& reason) {
+  return Ask<v1::Incident>(
+      [=, this]() -> Result<v1::Incident> { return daemon_.incidents().OpenManual(reason); });
+}
+
+Result<v1::Config> DaemonControl::GetConfig() {
+  return Ask<v1::Config>([this]() -> Result<v1::Config> { return daemon_.GetConfig(); });
+}
+
+Result<std::shared_ptr<void>> DaemonControl::WatchEvents(std::function<void(const v1::Event&)> sink) {
+  using Watchers = std::list<Daemon::EventWatcher>;
+  FFDC_ASSIGN(const Watchers::iterator watcher, Ask<Watchers::iterator>([&]() -> Result<Watchers::iterator> {
+                daemon_.watchers().push_back(sink);
+                return std::prev(daemon_.watchers().end());
+              }));
+  // Erased on the loop's thread, and waited for: the sink must not be called any more.
+  return std::shared_ptr<void>(nullptr, [this, watcher](void*) {
+    (void)Ask<bool>([this, watcher]() -> Result<bool> {
+      daemon_.watchers().erase(watcher);
+      return true;
+    });
+  });
+}
+
+Result<ControlBackend::Pull> DaemonControl::PullIncident(const std::string& id) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return FailErrno("cannot make a pipe");
+  Pull pull;
+  pull.pipe = Fd(ends[0]);
+  auto input = std::make_shared<Fd>(ends[1]);
+  auto written = std::make_shared<std::promise<Result<>>>();
+  const std::shared_future<Result<>> outcome = written->get_future().share();
+  FFDC_ASSIGN(pull.total_bytes, Ask<uint64_t>([=, this]() -> Result<uint64_t> {
+                FFDC_ASSIGN(const v1::Incident* incident, daemon_.incidents().Find(id));
+                uint64_t bytes = 0;
+                for (const v1::Capture& capture : incident->captures()) bytes += capture.bytes();
+                daemon_.shipper().Pull(incident->id(), std::move(*input),
+                                       [written](Result<> result) { written->set_value(std::move(result)); });
+                return bytes;
+              }));
+  pull.finish = [outcome]() -> Result<> {
+    if (outcome.wait_for(kStorePatience) != std::future_status::ready)
+      return Fail("the store did not answer in time: see 'ffdcctl status'", ETIMEDOUT);
+    return outcome.get();
+  };
+  return pull;
+}
+
+Result<std::shared_ptr<void>> DaemonControl::WatchDevice(const std::string& name,
+                                                         v1::WatchDeviceReply* reply) {
+  FFDC_ASSIGN(*reply, Ask<v1::WatchDeviceReply>([=, this] { return daemon_.WatchDevice(name, true); }));
+  return std::shared_ptr<void>(nullptr, [this, name](void*) {
+    daemon_.loop().Post([this, name] { (void)daemon_.WatchDevice(name, false); });
+  });
+}
+
+}  // namespace ffdc

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the agent tells of itself.
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "daemon.h"
+
+namespace ffdc {
+namespace {
+
+constexpr uint32_t kDefaultEvents = 100;
+
+uint64_t RssBytes() {
+  // proc(5), statm: size resident ... in pages
+  const std::string text = ReadLine("/proc/self/statm");
+  const size_t space = text.find(' ');
+  if (space == std::string::npos) return 0;
+  return std::strtoull(text.c_str() + space, nullptr, 10) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+v1::Status Daemon::GetStatus() {
+  v1::Status status;
+  status.set_node(settings_.node.name);
+  status.set_cluster(settings_.node.cluster);
+  status.set_version(FFDC_VERSION);
+  status.mutable_started_at()->set_seconds(started_wall_ns_ / 1'000'000'000);
+  for (const v1::Probe& probe : block_probe_->Status()) {
+    if (probe.active()) {
+      status.set_probes_active(status.probes_active() + 1);
+    } else {
+      status.set_probes_inactive(status.probes_inactive() + 1);
+    }
+  }
+  status.set_incidents_open(incidents_->open());
+  status.set_incidents_total(incidents_->total());
+  *status.mutable_store() = shipper_->store_status();
+  *status.mutable_spool() = shipper_->spool_status();
+  status.set_rss_bytes(RssBytes());
+  status.set_workers_running(launcher_.running());
+  status.set_workers_abandoned(launcher_.abandoned());
+  v1::RecorderStatus& recorder = *status.mutable_recorder();
+  recorder.set_io_budget_bytes(settings_.recorder.io_max_bytes);
+  uint64_t oldest_ns = 0;
+  recorder.set_io_records(block_probe_->history_records(&oldest_ns));
+  if (oldest_ns != 0) recorder.set_io_window_ns(SystemClock().MonotonicNs() - oldest_ns);
+  recorder.set_history_samples(history_->samples());
+  recorder.set_history_bytes(history_->bytes());
+  recorder.set_history_window_ns(history_->samples() * 1'000'000'000);
+  FillDevices(status);
+  FillProblems(status);
+  return status;
+}
+
+void Daemon::FillDevices(v1::Status& status) {
+  std::map<uint32_t, uint64_t> failures;
+  for (const FailureCount& count : block_probe_->FailureCounts())
+    failures[count.key.dev] += count.entry.total;
+  for (const BlockDevice* device : devices_->All()) {
+    v1::WatchedDevice& shown = device->watched ? *status.add_devices() : *status.add_ignored_devices();
+    shown.set_name(device->name);
+    shown.set_id(device->subject.id());
+    shown.set_type(device->type);
+    shown.set_reason(device->reason);
+    if (!device->watched) continue;
+    shown.set_completions(latencies_->completions(device->dev));
+    shown.set_failures(failures[device->dev]);
+    const LatencyFigures figures = latencies_->LastMinute(device->dev);
+    shown.set_read_p50_ns(figures.read_p50_ns);
+    shown.set_read_p99_ns(figures.read_p99_ns);
+    shown.set_write_p50_ns(figures.write_p50_ns);
+    shown.set_write_p99_ns(figures.write_p99_ns);
+    if (!device->iostats) shown.set_reason("queue/iostats is 0: the kernel does not time its requests");
+  }
+}
+
+void Daemon::FillProblems(v1::Status& status) const {
+  const auto add = [&](const std::string& text) { status.add_problems(text); };
+  for (const v1::Probe& probe : block_probe_->Status()) {
+    // block_bio is idle by design while no watched device is bio-based.
+    if (!probe.active() && probe.name() != "block_bio")
+      add("probe " + probe.name() + " is inactive: " + probe.reason());
+    if (probe.drops() != 0)
+      add("probe " + probe.name() + " lost " + std::to_string(probe.drops()) + " records");
+  }
+  if (status.devices().empty()) add("no block device is watched: see [devices] in the configuration");
+  if (!status.store().error().empty()) add(status.store().error());
+  if (!index_->problem().empty()) add(index_->problem());
+  for (const std::string& problem : runner_->problems()) add(problem);
+  if (status.spool().dropped() != 0)
+    add(std::to_string(status.spool().dropped()) + " captures were dropped: the spool is limited to " +
+        FormatSize(status.spool().max_bytes()));
+  if (launcher_.abandoned() != 0)
+    add(std::to_string(launcher_.abandoned()) + " workers hang in the kernel and were abandoned");
+}
+
+v1::ProbeList Daemon::ListProbes() const {
+  v1::ProbeList list;
+  for (v1::Probe& probe : block_probe_->Status()) *list.add_probes() = std::move(probe);
+  return list;
+}
+
+v1::EventList Daemon::ListEvents(uint32_t limit) const {
+  std::vector<const v1::Event*> events;
+  for (const v1::Incident* incident : incidents_->List(0, "")) {
+    for (const v1::Event& event : incident->events()) events.push_back(&event);
+  }
+  std::sort(events.begin(), events.end(),
+            [](const v1::Event* a, const v1::Event* b) { return a->id() > b->id(); });
+  events.resize(std::min<size_t>(events.size(), limit == 0 ? kDefaultEvents : limit));
+  v1::EventList list;
+  for (const v1::Event* event : events) *list.add_events() = *event;
+  return list;
+}
+
+v1::Config Daemon::GetConfig() const {
+  v1::Config config;
+  config.set_path(config_path_);
+  for (const SettingText& setting : DescribeSettings(settings_)) {
+    v1::Setting& shown = *config.add_settings();
+    shown.set_key(setting.key);
+    shown.set_value(setting.value);
+    shown.set_default_value(setting.default_value);
+    shown.set_is_default(setting.is_default);
+  }
+  return config;
+}
+
+Result<std::string> Daemon::Delete(const std::string& prefix, std::function<void(Result<uint64_t>)> done) {
+  FFDC_ASSIGN(const v1::Incident* incident, incidents_->Find(prefix));
+  const std::string id = incident->id();
+  if (incident->pinned())
+    return Fail("incident " + id + " is pinned: unpin it first ('ffdcctl incident unpin " + id + "')", EBUSY);
+  if (incident->state() == v1::OPEN)
+    return Fail("incident " + id + " is still open: wait until its subject is quiet", EBUSY);
+  shipper_->Remove(id, [this, id, done = std::move(done)](Result<uint64_t> freed) {
+    if (freed) {
+      incidents_->Forget(id);
+      index_->Delete(id);
+    }
+    done(std::move(freed));
+  });
+  return id;
+}
+
+Result<v1::WatchDeviceReply> Daemon::WatchDevice(const std::string& name, bool watch) {
+  FFDC_ASSIGN(const BlockDevice* device, devices_->SetOverride(name, watch));
+  v1::WatchDeviceReply reply;
+  reply.set_watching(device->watched);
+  reply.set_subject_id(device->subject.id());
+  return reply;
+}
+
+}  // namespace ffdc

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/latency_window.h"
+
+#include <algorithm>
+
+namespace ffdc {
+namespace {
+
+constexpr uint32_t kMinute = 60;
+
+LatencyFigures Between(const LatencyCounts& later, const LatencyCounts& earlier) {
+  return {LatencyQuantileNs(later.read, earlier.read, 0.5), LatencyQuantileNs(later.read, earlier.read, 0.99),
+          LatencyQuantileNs(later.write, earlier.write, 0.5),
+          LatencyQuantileNs(later.write, earlier.write, 0.99)};
+}
+
+}  // namespace
+
+void LatencyWindows::Tick(const std::vector<uint32_t>& devs) {
+  std::erase_if(devices_, [&](const auto& entry) {
+    return std::find(devs.begin(), devs.end(), entry.first) == devs.end();
+  });
+  const bool minute = ++seconds_ % kMinute == 0;
+  for (const uint32_t dev : devs) {
+    LatencyCounts counts = probe_.Latencies(dev);
+    const auto [found, fresh] = devices_.try_emplace(dev);
+    Device& device = found->second;
+    if (fresh) device.now = device.minute_ago = device.two_minutes_ago = counts;
+    device.last_second =
+        counts.completions == device.now.completions ? LatencyFigures{} : Between(counts, device.now);
+    device.now = std::move(counts);
+    if (!minute) continue;
+    device.two_minutes_ago = std::move(device.minute_ago);
+    device.minute_ago = device.now;
+  }
+}
+
+LatencyFigures LatencyWindows::LastSecond(uint32_t dev) const {
+  const auto found = devices_.find(dev);
+  return found == devices_.end() ? LatencyFigures{} : found->second.last_second;
+}
+
+LatencyFigures LatencyWindows::LastMinute(uint32_t dev) const {
+  const auto found = devices_.find(dev);
+  return found == devices_.end() ? LatencyFigures{}
+                                 : Between(found->second.now, found->second.two_minutes_ago);
+}
+
+uint64_t LatencyWindows::completions(uint32_t dev) const {
+  const auto found = devices_.find(dev);
+  return found == devices_.end() ? 0 : found->second.now.completions;
+}
+
+}  // namespace ffdc
