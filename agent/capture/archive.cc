@@ -8,12 +8,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 #include <vector>
 
 namespace ffdc {
 namespace {
 
 constexpr size_t kCopyBytes = 256u << 10;
+constexpr unsigned kMaxThreads = 4;
 
 struct EntryDeleter {
   void operator()(archive_entry* entry) const { archive_entry_free(entry); }
@@ -37,8 +39,10 @@ Result<> ArchiveWriter::Open() {
       archive_write_set_filter_option(archive_, "zstd", "compression-level", "3") != ARCHIVE_OK) {
     return Failed("cannot set up");
   }
-  // One thread a CPU, where this libzstd has threads; without them it is only slower.
-  archive_write_set_filter_option(archive_, "zstd", "threads", "0");
+  // Where this libzstd has threads; without them it is only slower. Each takes some MiB.
+  const std::string threads =
+      std::to_string(std::clamp(std::thread::hardware_concurrency(), 1u, kMaxThreads));
+  archive_write_set_filter_option(archive_, "zstd", "threads", threads.c_str());
   // No zeros behind the last zstd frame: zstd calls them damage.
   archive_write_set_bytes_in_last_block(archive_, 1);
   if (archive_write_open(archive_, this, nullptr, &ArchiveWriter::Emit, nullptr) != ARCHIVE_OK) {

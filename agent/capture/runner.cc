@@ -104,6 +104,8 @@ class Runner : public CaptureRunner {
   size_t running() const override { return Count(Phase::kCollecting) + Count(Phase::kSealing); }
   size_t waiting() const override { return Count(Phase::kQueued) + Count(Phase::kCollected); }
 
+  bool Has(const std::string& incident_id) const override { return captures_.contains(incident_id); }
+
   std::vector<std::string> problems() const override {
     std::vector<std::string> lines;
     for (const auto& [id, capture] : captures_) {

@@ -52,6 +52,8 @@ class CaptureRunner {
   virtual void Tick() = 0;                           // retries what waits; once a second
   [[nodiscard]] virtual size_t running() const = 0;  // collecting or being sealed
   [[nodiscard]] virtual size_t waiting() const = 0;  // to begin, or for the next attempt to seal
+  // Whether the capture is not sealed yet.
+  [[nodiscard]] virtual bool Has(const std::string& incident_id) const = 0;
   // What a person should know, one line each: "capture <id> waits: <why>".
   [[nodiscard]] virtual std::vector<std::string> problems() const = 0;
 };

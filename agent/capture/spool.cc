@@ -8,6 +8,7 @@
 
 #include "base/fs.h"
 #include "base/proto_json.h"
+#include "base/uuid.h"
 
 namespace ffdc {
 namespace fs = std::filesystem;
@@ -45,8 +46,9 @@ Result<std::vector<std::string>> ListTmp(const std::string& spool_dir, const std
 Result<> CleanSpool(const v1::SpoolCleanArgs& args) {
   FFDC_ASSIGN(const auto names, ListTmp(args.spool_dir(), ""));
   for (const std::string& name : names) {
-    // A seal with a staging folder cleans up for itself, and may be running right now.
     const std::string incident_id = name.substr(0, name.find('.'));
+    if (!IsUuid(incident_id)) continue;  // not a seal's
+    // A seal with a staging folder cleans up for itself, and may be running right now.
     std::error_code code;
     if (fs::exists(args.captures_dir() + "/" + incident_id + "/job.pb", code)) continue;
     FFDC_TRY(RemoveAll(args.spool_dir() + "/tmp/" + name));

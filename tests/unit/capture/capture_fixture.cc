@@ -45,7 +45,6 @@ class LauncherEnvironment : public ::testing::Environment {
     auto started = Launcher::Start(CaptureTasks());
     ASSERT_TRUE(started) << started.error().message;
     launcher = std::move(*started);
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
     if (const char* root = getenv(kFirstLifeVariable)) LiveFirstLife(root);
   }
   void TearDown() override { launcher.reset(); }
@@ -129,7 +128,6 @@ std::string CheckSealed(const std::string& dir) {
   if (mkdtemp(unpacked.data()) == nullptr) return "mkdtemp failed";
   const std::string command = "tar -I zstd -x -C " + unpacked + " -f " + dir + "/capture.tar.zst";
   std::string wrong;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): the test has one thread
   if (std::system(command.c_str()) != 0) wrong = "tar cannot open it";
   if (wrong.empty()) wrong = CheckFiles(manifest, unpacked);
   fs::remove_all(unpacked);

@@ -38,8 +38,8 @@ int RunFirstLife(const std::string& root, const std::string& crash_point) {
   const pid_t pid = fork();
   if (pid == 0) {
     setpgid(0, 0);
-    setenv(kFirstLifeVariable, root.c_str(), 1);      // NOLINT(concurrency-mt-unsafe): one thread
-    setenv("FFDC_CRASH_AT", crash_point.c_str(), 1);  // NOLINT(concurrency-mt-unsafe): one thread
+    setenv(kFirstLifeVariable, root.c_str(), 1);
+    setenv("FFDC_CRASH_AT", crash_point.c_str(), 1);
     execl("/proc/self/exe", "capture_test", "--gtest_brief=1", nullptr);
     _exit(127);
   }

@@ -206,8 +206,17 @@ TEST_F(RecoverTest, ADamagedCaptureInTheSpoolIsReplaced) {
 
 TEST_F(RecoverTest, LeftoversInTheSpoolAreRemoved) {
   fs::create_directories(options.spool_dir + "/tmp/" + IncidentId(7) + ".aaaaaa");
-  fs::create_directories(options.spool_dir + "/tmp/what.ever");
+  fs::create_directories(options.spool_dir + "/tmp/" + IncidentId(8) + ".damaged");
   Recover();
+}
+
+TEST_F(RecoverTest, WhatOthersHaveInTheSpoolsTmpIsTheirs) {
+  const std::string other = options.spool_dir + "/tmp/ship-" + IncidentId(7) + ".abc";
+  fs::create_directories(other);
+  NewRunner();
+  runner->Recover();
+  RunUntil([] { return TestLauncher().running() == 0; });
+  EXPECT_TRUE(fs::exists(other));
 }
 
 TEST_F(RecoverTest, ASealThatHangsIsNotJoinedByASecondOne) {

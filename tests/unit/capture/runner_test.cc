@@ -167,7 +167,9 @@ TEST_F(RunnerTest, ACaptureIsStartedOnce) {
   runner->Start(MakeJob(id), {});
   runner->Start(MakeJob(id), {});
   EXPECT_EQ(runner->running() + runner->waiting(), 1u);
+  EXPECT_TRUE(runner->Has(id));
   RunToEnd();
+  EXPECT_FALSE(runner->Has(id));
   runner->Start(MakeJob(id), {});
   EXPECT_EQ(runner->running() + runner->waiting(), 0u);
   EXPECT_EQ(done_calls, 1u);
