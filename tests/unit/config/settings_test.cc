@@ -231,15 +231,34 @@ TEST(LoadSettings, NamesTheFile) {
   std::filesystem::remove_all(dir);
 }
 
+std::string Packaged(const std::string& name) {
+  std::ostringstream content;
+  content
+      << std::ifstream(std::filesystem::path(__FILE__).parent_path() / "../../../packaging" / name).rdbuf();
+  return content.str();
+}
+
+TEST(ManPage, HasEveryKeyWithItsDefault) {
+  const std::string page = Packaged("man/ffdc.toml.5");
+  for (const SettingText& key : DescribeSettings(DefaultSettings())) {
+    const size_t start = page.find(".TP\n.B " + key.key + "\n");
+    ASSERT_NE(start, std::string::npos) << key.key;
+    if (key.key == "node.name") continue;  // the host's
+    std::string value;
+    for (const char c : key.default_value) value += c == '"' ? std::string("\\(dq") : std::string(1, c);
+    EXPECT_THAT(page.substr(start, page.find("\n.TP", start) - start),
+                HasSubstr("Default:\n.BR " + value + " ."));
+  }
+}
+
 // After a change of the schema: FFDC_UPDATE_SAMPLE=1 build/bin/config_test
 TEST(SampleConfig, PackagedFileIsTheSchemas) {
   const auto path = std::filesystem::path(__FILE__).parent_path() / "../../../packaging/ffdc.toml";
   if (getenv("FFDC_UPDATE_SAMPLE") != nullptr)
     std::ofstream(path) << SampleConfig();  // NOLINT(concurrency-mt-unsafe)
-  std::ostringstream packaged;
-  packaged << std::ifstream(path).rdbuf();
-  EXPECT_EQ(packaged.str(), SampleConfig()) << "run FFDC_UPDATE_SAMPLE=1 config_test to write it anew";
-  EXPECT_EQ(Texts(Parsed(packaged.str())), Texts(DefaultSettings()));
+  const std::string packaged = Packaged("ffdc.toml");
+  EXPECT_EQ(packaged, SampleConfig()) << "run FFDC_UPDATE_SAMPLE=1 config_test to write it anew";
+  EXPECT_EQ(Texts(Parsed(packaged)), Texts(DefaultSettings()));
 }
 
 TEST(SampleConfig, LinesUncommentedAreTheDefaults) {

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for ffdcctl(8)
+# shellcheck shell=bash
+
+_ffdcctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local -a words=()
+	local i skip=
+	COMPREPLY=()
+
+	case $prev in
+	--socket | -o | --output)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		compopt -o filenames
+		return
+		;;
+	--limit | --reason) return ;;
+	esac
+
+	# The words that are neither options nor their values.
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		if [[ $skip ]]; then
+			skip=
+			continue
+		fi
+		case ${COMP_WORDS[i]} in
+		--socket | -o | --output | --limit | --reason) skip=1 ;;
+		-*) ;;
+		*) words+=("${COMP_WORDS[i]}") ;;
+		esac
+	done
+
+	local reply options='--socket --json --no-color --help'
+	case "${words[*]}" in
+	'') reply='status probe event incident dump config selftest' options+=' --version' ;;
+	probe) reply=list ;;
+	event) reply='list watch' ;;
+	'event list') options+=' --limit' ;;
+	incident) reply='list show pull verify pin unpin delete' ;;
+	'incident list') options+=' --open --closed --limit' ;;
+	config) reply=show ;;
+	dump) options+=' --reason' ;;
+	'incident pull'*) options+=' --output' ;;
+	'incident delete'*) options+=' --yes' ;;
+	esac
+	case "${words[*]}" in
+	'incident show' | 'incident pull' | 'incident verify' | 'incident pin' | 'incident unpin' | 'incident delete')
+		reply=$(ffdcctl incident list --no-color 2>/dev/null | awk 'NR > 1 { print $1 }')
+		;;
+	esac
+	[[ $cur == -* ]] && reply=$options
+	mapfile -t COMPREPLY < <(compgen -W "$reply" -- "$cur")
+}
+complete -F _ffdcctl ffdcctl
