@@ -59,7 +59,7 @@ class SqliteIndex final : public IncidentIndex {
       return;
     }
     launcher_.Submit({"index.apply", {}, {argument->get()}, kDeadline},
-                     [this, alive = std::weak_ptr<bool>(alive_)](WorkerReport report) {
+                     [this, alive = std::weak_ptr<bool>(alive_)](const WorkerReport& report) {
                        if (!alive.expired()) Ended(report);
                      });
   }

@@ -147,7 +147,7 @@ class DirDriver final : public StoreDriver {
       auto ids = ListFolder(incidents_ / date);
       if (!ids) continue;  // a stray file
       for (const auto& id : *ids) {
-        if (!IsUuid(id) || IncidentFolder(id) != date + "/" + id) continue;
+        if (!IsUuid(id) || IncidentFolder(id) != fs::path(date) / id) continue;
         auto nodes = Nodes(id);
         if (!nodes) return Unexpected(std::move(nodes).error());
         for (const auto& node : *nodes) captures.push_back({id, node, FolderBytes(Folder(id) / node)});

@@ -143,6 +143,8 @@ Result<> RewriteIncident(const v1::StoreArgs& args) {
   FFDC_ASSIGN(const auto nodes, store->Nodes(args.incident().id()));
   if (nodes.empty()) return {};  // nothing stored yet, or removed since
   FFDC_ASSIGN(const std::string json, ToJson(args.incident()));
+  FFDC_ASSIGN(const std::string stored, ReadStored(*store, args.incident().id(), {}, kIncidentFile));
+  if (stored == json) return {};
   FFDC_TRY(store->PutIncident(args.incident().id(), json));
   CrashPoint("store.incident_rewritten");
   return {};

@@ -150,6 +150,7 @@ std::vector<StoredIncident> Incidents(const std::vector<StoredCapture>& captures
     incident.keep = keep.contains(capture.incident_id);
   }
   std::vector<StoredIncident> list;
+  list.reserve(incidents.size());
   for (auto& [id, incident] : incidents) list.push_back(std::move(incident));
   return list;
 }

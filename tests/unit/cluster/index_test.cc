@@ -5,10 +5,13 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sqlite3.h>
+#include <sys/wait.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "base/fs.h"
+#include "base/mem_file.h"
 #include "base/uuid.h"
 #include "fakes/temp_dir.h"
 
@@ -195,6 +198,37 @@ TEST_F(IndexTest, KeepsChangesThatCouldNotBeWrittenAndSaysWhy) {
   EXPECT_EQ(index_->problem(), "");
   Restart();
   EXPECT_EQ(Load().size(), 1u);
+}
+
+// One apply, in a process that is killed at the point. Returns whether it was reached.
+bool ApplyAndCrash(const v1::IndexBatch& batch, const char* point) {
+  const pid_t child = fork();
+  if (child == 0) {
+    setpgid(0, 0);  // a crash point kills the whole group
+    setenv("FFDC_CRASH_AT", point, 1);
+    const auto argument = MemFile(batch);
+    const int fds[] = {argument->get()};
+    [[maybe_unused]] const auto result = IndexTasks()["index.apply"]("", fds);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+TEST_F(IndexTest, ACrashLeavesAllOfABatchOrNothing) {
+  index_->Put(Make(1, "before"));
+  Write();
+  v1::IndexBatch batch;
+  batch.set_path(path_);
+  for (int i = 2; i < 100; ++i) *batch.add_upserts() = Make(i);
+  ASSERT_TRUE(ApplyAndCrash(batch, "index.before_commit"));
+  Restart();
+  EXPECT_EQ(Load().size(), 1u);
+  ASSERT_TRUE(ApplyAndCrash(batch, "index.committed"));
+  Restart();
+  EXPECT_EQ(Load().size(), 99u);
+  EXPECT_EQ(index_->problem(), "");
 }
 
 TEST_F(IndexTest, AWorkerThatEndsAfterTheIndexDidIsNoHarm) {
