@@ -25,9 +25,11 @@ class IncidentIndex {
   virtual Result<std::vector<v1::Incident>> Load() = 0;
   virtual void Put(const v1::Incident& incident) = 0;  // queued; a later Put of the same id replaces it
   virtual void Delete(const std::string& id) = 0;
-  virtual void Flush() = 0;       // starts writing what is queued, if nothing is being written; call at 1 Hz and after changes
+  virtual void
+  Flush() = 0;  // starts writing what is queued, if nothing is being written; call at 1 Hz and after changes
   [[nodiscard]] virtual size_t pending() const = 0;
-  [[nodiscard]] virtual const std::string& problem() const = 0;  // why writes fail now, or what was damaged; empty: well
+  [[nodiscard]] virtual const std::string& problem()
+      const = 0;  // why writes fail now, or what was damaged; empty: well
 };
 
 WorkerTasks IndexTasks();  // "index.apply", "index.load"
