@@ -225,7 +225,7 @@ Result<> Daemon::StartSources() {
   loop_.EnableWatchdog();
   uint32_t watched = 0;
   for (const BlockDevice* device : devices_->All()) watched += device->watched ? 1 : 0;
-  for (const v1::Probe& probe : block_probe_->Status()) {
+  for (const v1::Probe& probe : Probes()) {
     if (!probe.active()) spdlog::warn("probe {} is inactive: {}", probe.name(), probe.reason());
   }
   spdlog::info("ffdcd {} watches {} block devices on node {} (store {}, spool {}, quiet after {})",
@@ -295,7 +295,7 @@ void Daemon::Capture(const v1::Incident& incident, const v1::Event& trigger) {
   manifest.set_repeat(incident.repeat());
   *manifest.mutable_versions() = versions_;
   *manifest.mutable_started_at() = incident.captures(0).started_at();
-  for (v1::Probe& probe : block_probe_->Status()) {
+  for (v1::Probe& probe : Probes()) {
     if (probe.drops() != 0) {
       v1::Loss& loss = *manifest.add_losses();
       loss.set_what("probe." + probe.name() + ".drops");

@@ -74,6 +74,7 @@ class Daemon {
   void OnIncidentChanged(const v1::Incident& incident);
   void Capture(const v1::Incident& incident, const v1::Event& trigger);
   void SettleFormerLife();
+  [[nodiscard]] std::vector<v1::Probe> Probes() const;
   void FillDevices(v1::Status& status);
   void FillProblems(v1::Status& status) const;
 

@@ -24,13 +24,19 @@ uint64_t RssBytes() {
 
 }  // namespace
 
+std::vector<v1::Probe> Daemon::Probes() const {
+  std::vector<v1::Probe> probes = block_probe_->Status();
+  probes.push_back(devices_->Status());
+  return probes;
+}
+
 v1::Status Daemon::GetStatus() {
   v1::Status status;
   status.set_node(settings_.node.name);
   status.set_cluster(settings_.node.cluster);
   status.set_version(FFDC_VERSION);
   status.mutable_started_at()->set_seconds(started_wall_ns_ / 1'000'000'000);
-  for (const v1::Probe& probe : block_probe_->Status()) {
+  for (const v1::Probe& probe : Probes()) {
     if (probe.active()) {
       status.set_probes_active(status.probes_active() + 1);
     } else {
@@ -81,7 +87,7 @@ void Daemon::FillDevices(v1::Status& status) {
 
 void Daemon::FillProblems(v1::Status& status) const {
   const auto add = [&](const std::string& text) { status.add_problems(text); };
-  for (const v1::Probe& probe : block_probe_->Status()) {
+  for (const v1::Probe& probe : Probes()) {
     // block_bio is idle by design while no watched device is bio-based.
     if (!probe.active() && probe.name() != "block_bio")
       add("probe " + probe.name() + " is inactive: " + probe.reason());
@@ -101,7 +107,7 @@ void Daemon::FillProblems(v1::Status& status) const {
 
 v1::ProbeList Daemon::ListProbes() const {
   v1::ProbeList list;
-  for (v1::Probe& probe : block_probe_->Status()) *list.add_probes() = std::move(probe);
+  for (v1::Probe& probe : Probes()) *list.add_probes() = std::move(probe);
   return list;
 }
 

@@ -32,7 +32,7 @@ tsan() {
 fuzz() {
 	step 'libFuzzer'
 	cmake --preset fuzz >/dev/null
-	cmake --build build-fuzz -j "$jobs"
+	cmake --build build-fuzz -j "$jobs" --target fuzzers
 	local target name
 	for target in build-fuzz/bin/*_fuzz; do
 		name=$(basename "$target")

@@ -339,7 +339,10 @@ void IncidentManager::SettleCompleteness(v1::Incident& incident) const {
   complete.set_expected(expected);
   complete.set_captured(captured);
   complete.set_stored(stored);
-  complete.set_complete(stored == expected && complete.losses_size() == 0);
+  // A loss of count 0 is a note: something this host does not have.
+  const bool lost = std::any_of(complete.losses().begin(), complete.losses().end(),
+                                [](const v1::Loss& loss) { return loss.count() != 0; });
+  complete.set_complete(stored == expected && !lost);
 }
 
 }  // namespace ffdc

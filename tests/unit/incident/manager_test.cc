@@ -149,7 +149,12 @@ TEST_F(ManagerTest, LossesMakeACaptureIncomplete) {
   const v1::Event event = Event("loop:/a", "e1");
   manager_->OnEvent(event, false);
   v1::Manifest manifest = Sealed(opened_[0], event);
-  manifest.add_losses()->set_what("collector.x.timed_out");
+  v1::Loss& loss = *manifest.add_losses();
+  loss.set_what("block_state.debugfs");
+  manager_->CaptureStored(manifest, "dir:/store");
+  EXPECT_TRUE(manager_->Get(opened_[0])->completeness().complete()) << "a note is no loss";
+  loss.set_what("collector.x.timed_out");
+  loss.set_count(1);
   manager_->CaptureStored(manifest, "dir:/store");
   EXPECT_FALSE(manager_->Get(opened_[0])->completeness().complete());
 }
