@@ -3,7 +3,8 @@
  * One program per completed request: the flight recorder, the latency histogram
  * and the error check. A good request costs no hash lookup, no helper but the
  * clock (and the CPU's number, on kernels that do not inline it), and is not
- * heard of in user space.
+ * heard of in user space. The clock is half of the cost: what can wait is done
+ * after it has been read, in its shadow.
  */
 #include "kernel_types.h"
 
@@ -27,13 +28,10 @@ struct {
 static __always_inline void count_latency(__u32 cpu, __u64 known, __u32 flags, __u64 latency_ns)
 {
 	const __u32 slot = (known >> FFDC_QUEUE_SLOT_SHIFT) & FFDC_QUEUE_NO_SLOT;
-	const __u32 class = flags & 1;
 	__u32 index = slot * cpu_count + cpu;
 	__u32 bucket = FFDC_HIST_UNTIMED;
 	struct ffdc_histogram *histogram;
 
-	if (cpu >= cpu_count)
-		return;
 	if (likely((flags & REQ_OP_MASK) <= REQ_OP_WRITE)) {
 		if (likely(latency_ns))
 			bucket = ffdc_latency_bucket(latency_ns);
@@ -43,7 +41,7 @@ static __always_inline void count_latency(__u32 cpu, __u64 known, __u32 flags, _
 	/* FFDC_QUEUE_NO_SLOT lies past the end of the map. */
 	histogram = bpf_map_lookup_elem(&histograms, &index);
 	if (histogram)
-		histogram->count[class][bucket & (FFDC_HIST_BUCKETS - 1)]++;
+		histogram->count[flags & 1][bucket & (FFDC_HIST_BUCKETS - 1)]++;
 }
 
 /*
@@ -65,8 +63,7 @@ static __noinline __u64 learn_device(__u32 queue, __u32 dev)
 			      << FFDC_QUEUE_SLOT_SHIFT;
 	if (filter->flags & FFDC_DEVICE_WATCHED)
 		known |= FFDC_QUEUE_WATCHED;
-	if (queue < FFDC_QUEUE_SLOTS)
-		*(volatile __u64 *)&state.queues[queue] = known;
+	*(volatile __u64 *)&state.queues[queue % FFDC_QUEUE_SLOTS] = known;
 	return known;
 }
 
@@ -91,6 +88,19 @@ static __noinline int request_failed(struct request *rq, __u64 now, __u64 latenc
 	return 0;
 }
 
+/* What the queue's word says, if it is about this device as the agent knows it now. */
+static __always_inline bool is_current(__u64 known, __u32 dev)
+{
+	return (known & FFDC_QUEUE_KEY_MASK) == (state.control.epoch_key | dev);
+}
+
+static __always_inline __u64 known_device(__u32 queue, __u32 dev)
+{
+	const __u64 known = state.queues[queue % FFDC_QUEUE_SLOTS];
+
+	return is_current(known, dev) ? known : learn_device(queue, dev);
+}
+
 static __always_inline __u64 request_latency_ns(struct request *rq, __u64 now)
 {
 	const __u64 start = request_start_ns(rq);
@@ -98,45 +108,49 @@ static __always_inline __u64 request_latency_ns(struct request *rq, __u64 now)
 	return start ? now - start : 0;
 }
 
-/* Of an ignored device, of none, or of one that the agent has not classified yet. */
-static __noinline int not_watched(struct request *rq, __u64 known, __u8 status, __u32 nr_bytes)
+/* A request that failed, or whose device is not known to be watched: perhaps it is. */
+static __noinline int completed_unusually(struct request *rq, int error, __u32 nr_bytes)
 {
-	__u32 dev = request_dev(rq);
+	const __u8 status = request_status(error);
+	const __u32 dev = request_dev(rq);
+	const __u64 known = dev ? known_device(rq->q->id, dev) : 0;
+	/* Until the agent has said that a device is ignored, it is not. */
+	const bool recorded = known ? known & FFDC_QUEUE_WATCHED : dev;
+	const __u32 flags = rq->cmd_flags;
 	__u64 now, latency_ns;
+	__u32 cpu;
 
-	if (!status && (known || !dev))
+	if (!recorded && !status)
 		return 0;
 	now = bpf_ktime_get_ns();
 	latency_ns = request_latency_ns(rq, now);
-	if (!known && dev)
-		remember(bpf_get_smp_processor_id(), now, latency_ns,
-			 pack_sector_op(rq->__sector, rq->cmd_flags, status), dev, nr_bytes);
+	if (recorded) {
+		cpu = bpf_get_smp_processor_id();
+		remember(cpu, now, latency_ns, pack_sector_op(rq->__sector, flags, status), dev, nr_bytes);
+		if (known)
+			count_latency(cpu, known, flags, latency_ns);
+	}
 	return status ? request_failed(rq, now, latency_ns, status, nr_bytes) : 0;
 }
 
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(block_rq_complete, struct request *rq, int error, unsigned int nr_bytes)
 {
-	__u8 status = unlikely(error) ? request_status(error) : 0;
-	__u32 dev = request_dev(rq);
-	__u32 queue = rq->q->id;
-	__u64 now, latency_ns, known = 0;
-	__u32 cpu, flags;
+	const __u64 known = state.queues[(__u32)rq->q->id % FFDC_QUEUE_SLOTS];
+	__u64 now, latency_ns;
+	__u32 cpu, dev, flags;
 
-	if (likely(queue < FFDC_QUEUE_SLOTS))
-		known = state.queues[queue];
-	if (unlikely((known & FFDC_QUEUE_KEY_MASK) != (state.control.epoch_key | dev)))
-		known = dev ? learn_device(queue, dev) : 0;
-	if (unlikely(!(known & FFDC_QUEUE_WATCHED)))
-		return not_watched(rq, known, status, nr_bytes);
-
+	if (unlikely(error || !(known & FFDC_QUEUE_WATCHED)))
+		return completed_unusually(rq, error, nr_bytes);
 	now = bpf_ktime_get_ns();
+	dev = request_dev(rq);
+	if (unlikely(!is_current(known, dev)))
+		return completed_unusually(rq, error, nr_bytes);
+
 	latency_ns = request_latency_ns(rq, now);
 	flags = rq->cmd_flags;
 	cpu = bpf_get_smp_processor_id();
-	remember(cpu, now, latency_ns, pack_sector_op(rq->__sector, flags, status), dev, nr_bytes);
+	remember(cpu, now, latency_ns, pack_sector_op(rq->__sector, flags, 0), dev, nr_bytes);
 	count_latency(cpu, known, flags, latency_ns);
-	if (unlikely(status))
-		return request_failed(rq, now, latency_ns, status, nr_bytes);
 	return 0;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# ffdc_bpf_object(<name>): bpf/<name>.bpf.c -> <name>.skel.h. CO-RE against the
+# ffdc_bpf_object(<name> [<folder>]): bpf/<name>.bpf.c -> <name>.skel.h. CO-RE against the
 # types in bpf/include, so neither a running kernel nor its BTF is needed to build.
 set(BPF_OUT ${PROJECT_BINARY_DIR}/bpf)
 file(MAKE_DIRECTORY ${BPF_OUT})
@@ -14,7 +14,11 @@ else()
 endif()
 
 function(ffdc_bpf_object name)
-  set(source ${PROJECT_SOURCE_DIR}/bpf/${name}.bpf.c)
+  set(folder ${PROJECT_SOURCE_DIR}/bpf)
+  if(ARGC GREATER 1)
+    set(folder ${ARGV1})
+  endif()
+  set(source ${folder}/${name}.bpf.c)
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bpf/include/*.h ${PROJECT_SOURCE_DIR}/include/ffdc/abi/*.h)
   add_custom_command(
     OUTPUT ${BPF_OUT}/${name}.skel.h

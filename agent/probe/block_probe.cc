@@ -133,7 +133,6 @@ template <class Skeleton>
 void KernelBlockProbe::SetConstants(Skeleton& skeleton) const {
   auto& constants = *skeleton.rodata;
   constants.cpu_count = cpus_;
-  constants.history_shift = HistoryShift(options_.io_history_bytes, cpus_);
   constants.quiet_after_ns = static_cast<uint64_t>(options_.quiet_after.count());
   constants.record_interval_ns = kNsPerSecond / std::max(options_.records_per_s, 1u);
   constants.record_burst = options_.records_burst;

@@ -24,8 +24,8 @@ namespace {
 constexpr size_t kMaxSegments = 7;
 constexpr uint64_t kMaxAgeNs = 300'000'000'000;
 // A program that read the old half's number before the flip has long finished its
-// five stores after this; one whose virtual CPU was stopped in between leaves a
-// record marked unfinished, which is left out.
+// five stores after this; one whose virtual CPU was stopped in between leaves an
+// unfinished record, which is left out.
 constexpr uint64_t kSettleNs = 100'000;
 
 template <class T>
@@ -90,7 +90,14 @@ uint32_t HistoryShift(uint64_t budget_bytes, uint32_t cpus) {
 
 FlightRecorder::FlightRecorder(int history_fd, int locks_fd, ffdc_block_state* state, Options options)
     : history_fd_(history_fd), locks_fd_(locks_fd), state_(state), options_(std::move(options)) {
-  for (auto& taken : taken_) taken.resize(options_.cpus);
+  for (uint32_t half = 0; half < 2; ++half) {
+    taken_[half].resize(options_.cpus);
+    for (uint32_t cpu = 0; cpu < options_.cpus; ++cpu) {
+      ffdc_block_ring& ring = state_->cpus[cpu].rings[half];
+      ring.base = static_cast<uint32_t>(RecordOffset(half, cpu, 0) / sizeof(ffdc_io_record));
+      ring.mask = (1u << options_.shift) - 1;
+    }
+  }
   Shared(state_->control.armed).store(1);
 }
 
@@ -102,7 +109,7 @@ uint64_t FlightRecorder::RecordOffset(uint32_t half, uint32_t cpu, uint64_t posi
 
 FlightRecorder::Range FlightRecorder::Waiting(uint32_t half, uint32_t cpu) const {
   const uint64_t capacity = uint64_t{1} << options_.shift;
-  const uint64_t end = Shared(state_->cpus[cpu].written[half]).load();
+  const uint64_t end = Shared(state_->cpus[cpu].rings[half].written).load();
   return {std::max(taken_[half][cpu], end > capacity ? end - capacity : 0), end};
 }
 
@@ -158,10 +165,14 @@ std::vector<FlightRecorder::Range> FlightRecorder::TakeRanges(uint32_t half, con
   for (uint32_t cpu = 0; cpu < options_.cpus; ++cpu) {
     Range& range = ranges[cpu];
     range = Waiting(half, cpu);
-    const auto unfinished = [&](uint64_t position) {
-      return rings != nullptr && rings[cpu * capacity + position % capacity].complete_ns == 0;
+    // A record's time is written last: an unfinished one still has that of its last use, or none.
+    const auto time_ns = [&](uint64_t position) {
+      return rings[cpu * capacity + position % capacity].complete_ns;
     };
-    while (range.end > range.begin && unfinished(range.end - 1)) --range.end;
+    const auto unfinished = [&](uint64_t position) {
+      return time_ns(position) < (position == 0 ? 1 : time_ns(position - 1));
+    };
+    while (rings != nullptr && range.end > range.begin && unfinished(range.end - 1)) --range.end;
     taken_[half][cpu] = range.end;
   }
   return ranges;

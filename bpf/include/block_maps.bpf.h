@@ -20,7 +20,6 @@
 
 /* Set by the agent before loading. */
 const volatile __u32 cpu_count = 1;
-const volatile __u32 history_shift = 7; /* records a CPU has in one half: 1 << history_shift */
 const volatile __u64 quiet_after_ns = 60 * NSEC_PER_SEC;
 const volatile __u64 record_interval_ns = NSEC_PER_SEC / 10;
 const volatile __u64 record_burst = 10;

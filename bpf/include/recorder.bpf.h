@@ -15,36 +15,44 @@ static __always_inline __u64 pack_sector_op(__u64 sector, __u8 op, __u8 status)
 	return (sector & SECTOR_MASK) | (__u64)op << 48 | (__u64)status << 56;
 }
 
+/* A branch, which is predicted, where an index would have to wait for the number of the half. */
+static __always_inline volatile struct ffdc_block_ring *active_ring(struct ffdc_block_cpu *cpu)
+{
+	struct ffdc_block_ring *ring = &cpu->rings[0];
+
+	if (*(volatile __u32 *)&state.control.active) {
+		ring = &cpu->rings[1];
+		asm volatile("" : "+r"(ring));
+	}
+	return ring;
+}
+
 static __always_inline void remember(__u32 cpu, __u64 now, __u64 latency_ns, __u64 sector_op, __u32 dev,
 				     __u32 len_bytes)
 {
 	volatile struct ffdc_io_record *record;
-	struct ffdc_block_cpu *mine;
-	__u32 half, index;
+	volatile struct ffdc_block_ring *ring;
 	__u64 position;
+	__u32 index;
 
-	if (cpu >= cpu_count || cpu >= FFDC_MAX_CPUS)
+	if (cpu >= FFDC_MAX_CPUS)
 		return;
-	mine = &state.cpus[cpu];
-	half = *(volatile __u32 *)&state.control.active & 1;
+	ring = active_ring(&state.cpus[cpu]);
 	/*
 	 * The place is taken before it is written: a program that interrupts this
 	 * one on the same CPU takes the next.
 	 */
-	position = mine->written[half];
-	mine->written[half] = position + 1;
-	barrier();
-	index = ((half * cpu_count + cpu) << history_shift) +
-		((__u32)position & ((1u << history_shift) - 1));
+	position = ring->written;
+	ring->written = position + 1;
+	index = ring->base + ((__u32)position & ring->mask);
 	record = bpf_map_lookup_elem(&history, &index);
 	if (!record)
 		return;
-	/* complete_ns == 0 marks a record being written. */
-	record->complete_ns = 0;
 	record->latency_ns = latency_ns;
 	record->sector_op = sector_op;
 	record->dev = dev;
 	record->len_bytes = len_bytes;
+	/* Last: until then the record is older than the one before it, which tells that it is unfinished. */
 	record->complete_ns = now;
 }
 
@@ -62,7 +70,7 @@ static __always_inline bool freeze_history(void)
 		return false;
 	if (control->armed) {
 		control->armed = 0;
-		control->active = !(control->active & 1);
+		control->active = !control->active;
 		control->frozen_ns = bpf_ktime_get_ns();
 		froze = true;
 	}

@@ -10,7 +10,7 @@
 #include "ffdc/abi/block.h"
 
 #define FFDC_MAX_CPUS 1024
-#define FFDC_QUEUE_SLOTS 8192
+#define FFDC_QUEUE_SLOTS 8192 /* by queue id, modulo: a power of two */
 #define FFDC_CACHE_LINE 64
 
 /*
@@ -45,11 +45,17 @@ struct ffdc_block_counters {
 	__ffdc_u64 pad[5];
 };
 
-/* Positions only grow: a half's record n lies at n modulo its capacity. */
+/* The ring of one CPU in one half of the flight recorder: record n lies at n modulo its capacity. */
+struct ffdc_block_ring {
+	__ffdc_u64 written; /* only grows */
+	__ffdc_u32 base;    /* agent: index of its first record in the map */
+	__ffdc_u32 mask;    /* agent: capacity - 1, a power of two less one */
+};
+
 struct ffdc_block_cpu {
-	__ffdc_u64 written[2]; /* history records, per half */
-	__ffdc_u64 untimed;    /* reads and writes of watched devices without a start time */
-	__ffdc_u64 pad[5];
+	struct ffdc_block_ring rings[2]; /* by half */
+	__ffdc_u64 untimed; /* reads and writes of watched devices without a start time */
+	__ffdc_u64 pad[3];
 };
 
 struct ffdc_block_state {
@@ -61,6 +67,7 @@ struct ffdc_block_state {
 
 FFDC_ABI_ASSERT(ffdc_block_control, FFDC_CACHE_LINE);
 FFDC_ABI_ASSERT(ffdc_block_counters, 3 * FFDC_CACHE_LINE);
+FFDC_ABI_ASSERT(ffdc_block_ring, 16);
 FFDC_ABI_ASSERT(ffdc_block_cpu, FFDC_CACHE_LINE);
 
 #endif
