@@ -23,6 +23,7 @@ namespace {
 constexpr size_t kMaxDevicesInHistory = 256;
 // How long a former life's captures may take to turn up before the store is asked for them.
 constexpr std::chrono::seconds kSettleDelay{3};
+constexpr uint32_t kRecentIncidents = 64;
 
 void LogIncident(const v1::Incident& incident, const std::string& what) {
   const auto level = incident.severity() == v1::CRITICAL  ? spdlog::level::err
@@ -333,6 +334,9 @@ void Daemon::OnIncidentChanged(const v1::Incident& incident) {
 // Incidents whose capture was under way when the agent ended: their captures have
 // come back from the staging folder or the spool by now, or lie in the store, or are lost.
 void Daemon::SettleFormerLife() {
+  // What changed in its last second may not have reached the store; what did is left alone.
+  for (const v1::Incident* incident : incidents_->List(kRecentIncidents, ""))
+    shipper_->IncidentChanged(*incident);
   for (const v1::Incident* incident : incidents_->List(0, "")) {
     const std::string id = incident->id();
     for (const v1::Capture& capture : incident->captures()) {
