@@ -12,8 +12,8 @@ namespace ffdc::config {
 Result<> CheckName(std::string_view value);
 Result<> CheckPath(std::string_view value);
 Result<> CheckSocketPath(std::string_view value);
-// The form alone; whether the driver exists is the store's to say.
-Result<> CheckStoreUrlForm(std::string_view value);
+// Of the kinds of store there are: a new driver adds its own (docs/extending.md).
+Result<> CheckStoreUrl(std::string_view value);
 Result<> CheckLogLevel(std::string_view value);
 Result<> CheckDeviceEntry(std::string_view value);
 
