@@ -206,7 +206,7 @@ fs::path FindDebugfs(CollectContext& context, const MountList& mounts) {
   for (const Mount& mount : mounts.mounts) {
     if (mount.type != "debugfs") continue;
     std::error_code error;
-    const fs::path folder = fs::path(mount.point) / "block";
+    fs::path folder = fs::path(mount.point) / "block";
     if (fs::is_directory(folder, error)) return folder;
     AddNote(
         context, "block_state.debugfs",

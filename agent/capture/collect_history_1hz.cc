@@ -152,8 +152,8 @@ Result<> Collect(CollectContext& context) {
 
   // Twice: a line depends on the one before it, so what to leave out at the front must be known first.
   Measure measure;
-  const auto measured = Decoder()(
-      history.bytes(), [&](uint64_t, int64_t, const HistoryValues& values) { measure.Add(values); });
+  auto measured = Decoder()(history.bytes(),
+                            [&](uint64_t, int64_t, const HistoryValues& values) { measure.Add(values); });
   const size_t first = measure.First(context.job().collector_max_bytes() - file->bytes());
   size_t index = 0;
   size_t written = 0;

@@ -148,7 +148,7 @@ Result<> WriteInterfaces(CollectContext& context, const KernelRoots& roots) {
   }
   JsonLine line;
   uint64_t interfaces = 0;
-  for (const std::string& name : ListFolder(roots.sys / "class/net")) {
+  for (const std::string& name : FolderEntries(roots.sys / "class/net")) {
     std::error_code error;
     // "bonding_masters" is a file among the interfaces.
     if (!fs::is_directory(roots.sys / "class/net" / name, error)) continue;

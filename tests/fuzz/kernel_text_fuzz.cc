@@ -2,8 +2,6 @@
 // links: ffdc_capture
 // Lines of /proc and of cgroupfs: names in them are the choice of processes,
 // mounts and containers. The first byte chooses the parser.
-#include <rapidjson/reader.h>
-
 #include <cstdint>
 #include <cstdlib>
 
@@ -12,6 +10,9 @@
 #include "capture/node_state.h"
 #include "capture/process_io.h"
 #include "capture/text.h"
+
+// After json_line.h, which has a word with the sanitizer about it.
+#include <rapidjson/reader.h>
 
 namespace {
 
