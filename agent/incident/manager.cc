@@ -253,6 +253,7 @@ void IncidentManager::CaptureFailed(const std::string& id, const std::string& er
   const auto found = incidents_.find(id);
   if (found == incidents_.end()) return;
   v1::Capture& capture = OwnCapture(found->second);
+  if (capture.state() == v1::STORED) return;  // a seal that was given up on ended by itself after all
   capture.set_state(v1::FAILED);
   capture.set_error(error);
   Changed(found->second);
