@@ -51,7 +51,7 @@ grpc::Status Answer(Result<T> result, T* reply) {
   return grpc::Status::OK;
 }
 
-grpc::Status Refuse(std::string why) { return {grpc::StatusCode::INVALID_ARGUMENT, std::move(why)}; }
+grpc::Status Refuse(const std::string& why) { return {grpc::StatusCode::INVALID_ARGUMENT, why}; }
 
 // Ids become paths further in: only what a UUID, or the start of one, may hold passes.
 Result<> CheckId(const std::string& id) {

@@ -33,10 +33,10 @@ class SelfTester {
                     "make a disk to break", [] { return TestDisk::Create(); },
                     [](const TestDisk& made) { return made.name() + " on " + made.backing(); }));
     FFDC_TRY(Watch(disk.name()));
-    const Result<> tested = Break(disk);
+    Result<> tested = Break(disk);
     call_.TryCancel();
     stream_->Finish();
-    const Result<> removed = Check("clean up", [&disk] { return disk.Remove(); });
+    Result<> removed = Check("clean up", [&disk] { return disk.Remove(); });
     FFDC_TRY(tested);
     return removed;
   }
@@ -214,7 +214,7 @@ Result<> SelfTest(const Context& context) {
   FFDC_ASSIGN(const auto client, context.Connect());
   CatchInterrupt();  // the disk is taken down on Ctrl-C too
   SelfTester tester(context, *client);
-  const Result<> result = tester.Run();
+  Result<> result = tester.Run();
   if (!tester.incident_id().empty()) {
     context.out << "The incident stays: "
                 << context.paint.Bold("ffdcctl incident show " + ShortId(tester.incident_id())) << "\n";

@@ -99,8 +99,9 @@ std::string FormatAge(int64_t now_wall_ns, int64_t then_wall_ns) {
   if (seconds < 60) return std::to_string(seconds) + "s ago";
   const uint64_t minutes = seconds / 60;
   if (minutes < 60) return std::to_string(minutes) + "m ago";
-  if (minutes < 48 * 60) return Two(minutes / 60, "h", minutes % 60, "m") + " ago";
-  return std::to_string(minutes / (24 * 60)) + "d ago";
+  constexpr uint64_t kMinutesPerDay = 1440;
+  if (minutes < 2 * kMinutesPerDay) return Two(minutes / 60, "h", minutes % 60, "m") + " ago";
+  return std::to_string(minutes / kMinutesPerDay) + "d ago";
 }
 
 int64_t WallNs(const google::protobuf::Timestamp& time) {

@@ -24,8 +24,9 @@ Cell CapturesCell(const v1::Incident& incident) {
         std::count_if(incident.captures().begin(), incident.captures().end(),
                       [state](const v1::Capture& capture) { return capture.state() == state; });
     if (count == 0) continue;
-    const std::string of = expected > 1 ? std::to_string(count) + "/" + std::to_string(expected) + " " : "";
-    return {of + Word(state) + pinned, StyleOf(state)};
+    std::string text = expected > 1 ? std::to_string(count) + "/" + std::to_string(expected) + " " : "";
+    text += Word(state) + pinned;
+    return {text, StyleOf(state)};
   }
   return {"none" + pinned, Style::kDim};
 }

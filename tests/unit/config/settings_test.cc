@@ -14,7 +14,6 @@ namespace {
 using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 std::string ErrorOf(std::string_view text) {
   const auto settings = ParseSettings(text, "f.toml");
@@ -123,6 +122,9 @@ TEST(Settings, ErrorsSayWhereWhatAndWhatToDo) {
       {"[store]\nurl = \"dir:srv\"",
        "f.toml:2: store.url must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", not "
        "\"dir:srv\""},
+      {"[store]\nurl = \"s3://bucket\"",
+       "f.toml:2: store.url must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", not "
+       "\"s3://bucket\""},
       {"[spool]\npath = \"spool\"",
        "f.toml:2: spool.path must be an absolute path of printable ASCII, not \"spool\""},
       {"[spool]\npath = \"/a\\u0000b\"",
@@ -254,8 +256,8 @@ TEST(ManPage, HasEveryKeyWithItsDefault) {
 // After a change of the schema: FFDC_UPDATE_SAMPLE=1 build/bin/config_test
 TEST(SampleConfig, PackagedFileIsTheSchemas) {
   const auto path = std::filesystem::path(__FILE__).parent_path() / "../../../packaging/ffdc.toml";
-  if (getenv("FFDC_UPDATE_SAMPLE") != nullptr)
-    std::ofstream(path) << SampleConfig();  // NOLINT(concurrency-mt-unsafe)
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
+  if (getenv("FFDC_UPDATE_SAMPLE") != nullptr) std::ofstream(path) << SampleConfig();
   const std::string packaged = Packaged("ffdc.toml");
   EXPECT_EQ(packaged, SampleConfig()) << "run FFDC_UPDATE_SAMPLE=1 config_test to write it anew";
   EXPECT_EQ(Texts(Parsed(packaged)), Texts(DefaultSettings()));

@@ -26,7 +26,8 @@ void ExpectFits(const std::string& text) {
 void ExpectGolden(const std::string& name, const std::string& text) {
   ExpectFits(text);
   const auto path = std::filesystem::path(__FILE__).parent_path() / "golden" / (name + ".txt");
-  if (getenv("FFDC_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;  // NOLINT(concurrency-mt-unsafe)
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
+  if (getenv("FFDC_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
   std::ostringstream golden;
   golden << std::ifstream(path).rdbuf();
   EXPECT_EQ(text, golden.str());
