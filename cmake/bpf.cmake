@@ -27,7 +27,9 @@ function(ffdc_bpf_object name)
             -I ${PROJECT_SOURCE_DIR}/bpf/include -I ${PROJECT_SOURCE_DIR}/include
             -c ${source} -o ${BPF_OUT}/${name}.bpf.o
     COMMAND ${LLVM_STRIP} -g ${BPF_OUT}/${name}.bpf.o   # keeps BTF, drops DWARF
-    COMMAND ${BPFTOOL} gen skeleton ${BPF_OUT}/${name}.bpf.o name ${name}_bpf > ${BPF_OUT}/${name}.skel.h
+    COMMAND ${CMAKE_COMMAND} -E echo "/* NOLINTBEGIN: made by bpftool */" > ${BPF_OUT}/${name}.skel.h
+    COMMAND ${BPFTOOL} gen skeleton ${BPF_OUT}/${name}.bpf.o name ${name}_bpf >> ${BPF_OUT}/${name}.skel.h
+    COMMAND ${CMAKE_COMMAND} -E echo "/* NOLINTEND */" >> ${BPF_OUT}/${name}.skel.h
     DEPENDS ${source} ${headers})
   add_custom_target(bpf_${name} DEPENDS ${BPF_OUT}/${name}.skel.h)
   add_dependencies(ffdc_bpf bpf_${name})

@@ -27,8 +27,6 @@
 #include "probe/block_probe.h"
 #include "probe/bpf_support.h"
 
-extern char** environ;
-
 namespace ffdc {
 namespace {
 
@@ -52,6 +50,7 @@ class Child {
  public:
   static Result<Child> Spawn(std::vector<std::string> args) {
     std::vector<char*> argv;
+    argv.reserve(args.size() + 1);
     for (std::string& arg : args) argv.push_back(arg.data());
     argv.push_back(nullptr);
     posix_spawn_file_actions_t actions;

@@ -86,7 +86,7 @@ TEST_F(FlightRecorderTest, AFrozenSegmentCannotBeWritten) {
 
 TEST_F(FlightRecorderTest, StaysWithinItsBudgetAndKeepsTheNewest) {
   BlockProbeOptions options;
-  options.io_history_bytes = 64 * 1024;
+  options.io_history_bytes = 64u << 10;
   Start(options);
   DirectFile device(loop_->path());
   FrozenHistory frozen;
@@ -158,7 +158,7 @@ TEST_F(FlightRecorderTest, FreezesUnderLoadWithoutTornRecords) {
 
 TEST(HistoryShift, NeverExceedsTheBudget) {
   for (const uint32_t cpus : {1u, 2u, 3u, 64u, 96u, 128u}) {
-    const uint64_t bytes = (2 * cpus * sizeof(ffdc_io_record)) << HistoryShift(8u << 20, cpus);
+    const uint64_t bytes = (uint64_t{2} * cpus * sizeof(ffdc_io_record)) << HistoryShift(8u << 20, cpus);
     EXPECT_LE(bytes, 8u << 20) << cpus;
     EXPECT_GT(bytes, 4u << 20) << cpus;
   }
