@@ -250,6 +250,8 @@ void Daemon::Tick() {
   shipper_->Tick();
   index_->Flush();
   launcher_.Dispatch();
+  // Threads do not survive fork, so a new launcher needs a new agent: systemd starts one.
+  if (!launcher_.alive()) loop_.Stop();
 }
 
 void Daemon::OnDevice(const DeviceInventory::Change& change) {
@@ -363,7 +365,7 @@ void Daemon::Stop() {
   sd_notify(0, "STOPPING=1");
   constexpr uint64_t kPatienceNs = 5'000'000'000;
   const uint64_t until = SystemClock().MonotonicNs() + kPatienceNs;
-  while (index_->pending() != 0 && SystemClock().MonotonicNs() < until) {
+  while (index_->pending() != 0 && launcher_.alive() && SystemClock().MonotonicNs() < until) {
     index_->Flush();
     launcher_.Dispatch();
     usleep(1000);

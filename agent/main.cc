@@ -49,6 +49,9 @@ ffdc::Result<> Run(const ffdc::Settings& settings, const std::string& config_pat
   control.Stop();
   server.reset();
   daemon.Stop();
+  if (!launcher->alive())
+    return ffdc::Fail(
+        "the launcher process ended, so no worker can be started: restart ffdcd (systemd does)");
   return ended;
 }
 

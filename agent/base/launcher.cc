@@ -65,6 +65,7 @@ class LauncherClient final : public Launcher {
 
   size_t running() const override { return waiting_.size(); }
   uint64_t abandoned() const override { return abandoned_; }
+  bool alive() const override { return alive_; }
 
   WorkerReport RunToEnd(const WorkerRequest& request) override {
     bool ended = false;
@@ -102,6 +103,7 @@ class LauncherClient final : public Launcher {
   void Later(uint64_t id, std::string error) { failed_.emplace_back(id, std::move(error)); }
 
   void FailAll(const std::string& error) {
+    alive_ = false;
     for (const auto& [id, done] : waiting_) Later(id, error);
   }
 
@@ -118,6 +120,7 @@ class LauncherClient final : public Launcher {
   pid_t pid_;
   uint64_t last_id_ = 0;
   uint64_t abandoned_ = 0;
+  bool alive_ = true;
   std::map<uint64_t, std::function<void(WorkerReport)>> waiting_;
   std::deque<Outgoing> outbox_;
   std::deque<std::pair<uint64_t, std::string>> failed_;

@@ -66,6 +66,8 @@ class Launcher {
   virtual void Dispatch() = 0;
   [[nodiscard]] virtual size_t running() const = 0;
   [[nodiscard]] virtual uint64_t abandoned() const = 0;
+  // False once the launcher process is gone: no worker can be started any more.
+  [[nodiscard]] virtual bool alive() const { return true; }
   // Submits and dispatches until this one is done. For start-up, before the loop runs.
   virtual WorkerReport RunToEnd(const WorkerRequest& request) = 0;
 };

@@ -32,6 +32,11 @@ WorkerTasks Tasks() {
          raise(SIGKILL);
          return "";
        }},
+      {"kill_launcher",
+       [](std::string_view, std::span<const int>) -> Result<std::string> {
+         kill(getppid(), SIGKILL);
+         for (;;) pause();
+       }},
       {"hang",
        [](std::string_view, std::span<const int>) -> Result<std::string> {
          for (;;) pause();
@@ -106,6 +111,14 @@ TEST_F(LauncherTest, PassesFileDescriptors) {
   char text[16] = {};
   EXPECT_EQ(pread(file.get(), text, sizeof text, 0), 7);
   EXPECT_STREQ(text, "written");
+}
+
+TEST_F(LauncherTest, ItsDeathIsSeenAndFailsWhatWaits) {
+  EXPECT_TRUE(launcher_->alive());
+  const auto report = Run("kill_launcher");
+  EXPECT_EQ(report.outcome, WorkerOutcome::kError);
+  EXPECT_THAT(report.error, HasSubstr("restart ffdcd"));
+  EXPECT_FALSE(launcher_->alive());
 }
 
 TEST_F(LauncherTest, ManyAtOnceEachAnswersOnce) {
