@@ -30,11 +30,21 @@ class FakeBackend final : public ControlBackend {
     const std::lock_guard lock(mutex_);
     failure_ = std::move(error);
   }
-  void SetArchive(std::string archive) { archive_ = std::move(archive); }
+  void SetArchive(std::string archive) {
+    const std::lock_guard lock(mutex_);
+    archive_ = std::move(archive);
+  }
   // The announced size; by default the archive's own.
-  void SetAnnouncedBytes(uint64_t bytes) { announced_bytes_ = bytes; }
-  void FailPullAtEnd(Error error) { pull_failure_ = std::move(error); }
+  void SetAnnouncedBytes(uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    announced_bytes_ = bytes;
+  }
+  void FailPullAtEnd(Error error) {
+    const std::lock_guard lock(mutex_);
+    pull_failure_ = std::move(error);
+  }
   void SetVerifyProblem(std::string file, std::string problem) {
+    const std::lock_guard lock(mutex_);
     verify_problem_ = {std::move(file), std::move(problem)};
   }
 
@@ -86,6 +96,7 @@ class FakeBackend final : public ControlBackend {
     report.set_incident_id(incident.id());
     report.set_files_checked(17);
     report.set_bytes_checked(6'215'170);
+    const std::lock_guard lock(mutex_);
     report.set_ok(!verify_problem_.has_value());
     if (verify_problem_) {
       auto* problem = report.add_problems();
@@ -130,19 +141,19 @@ class FakeBackend final : public ControlBackend {
     FFDC_TRY(Resolve(id));
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return FailErrno("socketpair");
+    const std::lock_guard lock(mutex_);
     Pull pull;
     pull.pipe = Fd(ends[0]);
     pull.total_bytes = announced_bytes_.value_or(archive_.size());
-    pull.finish = [this]() -> Result<> {
-      if (pull_failure_) return Unexpected(*pull_failure_);
+    pull.finish = [failure = pull_failure_]() -> Result<> {
+      if (failure) return Unexpected(*failure);
       return {};
     };
-    const std::lock_guard lock(mutex_);
-    writers_.emplace_back([this, out = ends[1]] {
+    writers_.emplace_back([archive = archive_, out = ends[1]] {
       const Fd fd(out);
       size_t sent = 0;
-      while (sent < archive_.size()) {
-        const ssize_t n = send(fd.get(), archive_.data() + sent, archive_.size() - sent, MSG_NOSIGNAL);
+      while (sent < archive.size()) {
+        const ssize_t n = send(fd.get(), archive.data() + sent, archive.size() - sent, MSG_NOSIGNAL);
         if (n <= 0) break;
         sent += static_cast<size_t>(n);
       }

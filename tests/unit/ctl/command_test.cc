@@ -83,7 +83,11 @@ class CommandTest : public testing::Test {
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     std::string socket = "FFDC_SOCKET=" + socket_;
-    std::vector<char*> environment{socket.data(), nullptr};
+    std::vector<char*> environment{socket.data()};
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      if (!std::string_view(*entry).starts_with("FFDC_SOCKET=")) environment.push_back(*entry);
+    }
+    environment.push_back(nullptr);
     pid_t pid = -1;
     EXPECT_EQ(posix_spawn(&pid, FFDCCTL, &actions, nullptr, argv.data(), environment.data()), 0);
     posix_spawn_file_actions_destroy(&actions);
@@ -227,7 +231,7 @@ TEST_F(CommandTest, VerifyNamesTheDamagedFileAndExitsWith1) {
   backend_.SetVerifyProblem("db1/capture.tar.zst", "SHA-256 differs from the manifest's");
   const Outcome outcome = Run({"incident", "verify", "019aaf2c"});
   EXPECT_EQ(outcome.out, "db1/capture.tar.zst: SHA-256 differs from the manifest's\n");
-  ExpectComplaint(outcome, 1, "is damaged: db1/capture.tar.zst: SHA-256 differs");
+  ExpectComplaint(outcome, 1, "does not verify: db1/capture.tar.zst: SHA-256 differs");
   const Outcome json = Run({"incident", "verify", "019aaf2c", "--json"});
   EXPECT_EQ(json.exit_code, 1);
   v1::VerifyReport report;
