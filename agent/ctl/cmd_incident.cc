@@ -89,7 +89,7 @@ Result<> VerifyIncident(const Context& context, const std::string& id) {
     }
   }
   if (report.ok()) return {};
-  std::string what = "incident " + report.incident_id() + " is damaged";
+  std::string what = "incident " + report.incident_id() + " does not verify";
   if (!report.problems().empty()) {
     what += ": " + report.problems(0).file() + ": " + report.problems(0).problem();
     if (report.problems_size() > 1) what += " (and " + std::to_string(report.problems_size() - 1) + " more)";
