@@ -41,11 +41,18 @@ std::string Note(std::string_view name, std::string_view text, Style style, cons
 std::string Losses(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page) {
   std::string text;
   for (const v1::Loss& loss : losses) {
-    // Without a count: something could not be seen at all.
-    const std::string count = loss.count() > 0 ? FormatCount(loss.count()) : "";
-    text += Note(loss.what(), Joined({count, loss.detail()}, ", "), Style::kYellow, page);
+    if (loss.count() == 0) continue;
+    text += Note(loss.what(), Joined({FormatCount(loss.count()), loss.detail()}, ", "), Style::kYellow, page);
   }
   return text.empty() ? "  nothing\n" : text;
+}
+
+std::string Notes(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page) {
+  std::string text;
+  for (const v1::Loss& loss : losses) {
+    if (loss.count() == 0) text += Note(loss.what(), loss.detail(), Style::kDim, page);
+  }
+  return text;
 }
 
 std::string Joined(const std::vector<std::string>& parts, std::string_view separator) {

@@ -30,6 +30,8 @@ std::string Field(std::string_view label, std::string_view text);
 // "  name: text", wrapped with a hanging indent.
 std::string Note(std::string_view name, std::string_view text, Style style, const Page& page);
 std::string Losses(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page);
+// Losses without a count: what this host does not have. Empty: none.
+std::string Notes(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page);
 std::string Joined(const std::vector<std::string>& parts, std::string_view separator);
 
 }  // namespace ffdc::ctl

@@ -251,6 +251,8 @@ std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page) {
     text += Heading("Collectors on " + node, page) + Collectors(manifest, page);
     if (!host.empty()) text += "  " + page.paint.Dim(ShortenMiddle("kernel " + host, kPageWidth - 2)) + "\n";
     text += Heading("Lost on " + node, page) + Losses(manifest.losses(), page);
+    if (const std::string notes = Notes(manifest.losses(), page); !notes.empty())
+      text += Heading("Not to be had on " + node, page) + notes;
   }
   if (detail.manifests().empty()) {
     text += Heading("Lost", page) + Losses(incident.completeness().losses(), page);
