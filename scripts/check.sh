@@ -25,8 +25,11 @@ asan() {
 
 tsan() {
 	step 'ThreadSanitizer'
-	build tsan
-	ctest --test-dir build-tsan --output-on-failure -j "$jobs" -L threads
+	cmake --preset tsan -DFFDC_TESTS=ON >/dev/null
+	cmake --build build-tsan -j "$jobs" --target base_test control_test
+	# Debian's gRPC is not instrumented: what happens inside it cannot be judged.
+	TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
+		ctest --test-dir build-tsan --output-on-failure -j "$jobs" -R '^unit\.(base|control)\.'
 }
 
 fuzz() {
