@@ -41,9 +41,11 @@ static __always_inline bool take_token(__u64 *refill_ns, __u64 *tokens, __u64 no
 	return true;
 }
 
+/* last_ns is 0 where the last first failure could not be sent. */
 static __always_inline bool is_quiet(__u64 last_ns, __u64 now, __u64 since_ns)
 {
-	return (__s64)(now - last_ns) > (__s64)quiet_after_ns || (last_ns < since_ns && now >= since_ns);
+	return !last_ns || (__s64)(now - last_ns) > (__s64)quiet_after_ns ||
+	       (last_ns < since_ns && now >= since_ns);
 }
 
 /*

@@ -185,7 +185,8 @@ Result<> Run(int rounds, int seconds) {
   const Fd statistics(bpf_enable_stats(BPF_STATS_RUN_TIME));
   if (!statistics.valid()) return FailErrno("cannot count the run time of BPF programs: this needs root");
   const std::filesystem::path backing = "/dev/shm/ffdc-bpf-cost-" + std::to_string(getpid()) + ".img";
-  FFDC_ASSIGN(auto loop, testing::LoopDevice::Create(backing, kDeviceBytes));
+  FFDC_ASSIGN(auto loop,
+              testing::LoopDevice::Create(backing, kDeviceBytes, testing::LoopDevice::Io::kBuffered));
   std::filesystem::resize_file(backing, 0);
   // The loop device keeps it alive; pages that exist make reads cost what they should.
   std::ofstream(backing, std::ios::binary) << std::string(kDeviceBytes, 'x');

@@ -62,7 +62,7 @@ class BlockIoTest : public ::testing::Test {
   static constexpr uint64_t kBlocks = 1024;
 
   void SetUp() override {
-    path_ = "/dev/shm/ffdc-bpf-test-" + std::to_string(getpid()) + ".img";
+    path_ = "/var/tmp/ffdc-bpf-test-" + std::to_string(getpid()) + ".img";
     auto loop = testing::LoopDevice::Create(path_, kBlocks * kBlock);
     ASSERT_TRUE(loop) << loop.error().message;
     loop_ = std::make_unique<testing::LoopDevice>(std::move(*loop));
@@ -92,6 +92,7 @@ class BlockIoTest : public ::testing::Test {
     }
     probe_->RemoveDevice(loop_->dev());
     probe_->SetDevice(loop_->dev(), true);
+    probe_->Rearm();  // another device's failure may have come first
   }
 
   // Blocks from here on cannot be read any more.

@@ -38,8 +38,9 @@ TEST_F(BlockProbeTest, AFailingReadIsOneRecordThatSaysAllAboutIt) {
   EXPECT_EQ(record.flags, FFDC_ERROR_FIRST | FFDC_ERROR_FROZE);
   EXPECT_NE(record.cgroup_id, 0u);
   EXPECT_EQ(StatusName(record.status), "I/O error");
-  const std::vector<std::string> flags = RequestFlagNames(record.rq_flags);
-  EXPECT_NE(std::find(flags.begin(), flags.end(), "sync"), flags.end());
+  EXPECT_EQ(record.rq_flags & 0xff, 0u);
+  for (const std::string& flag : RequestFlagNames(record.rq_flags))
+    EXPECT_FALSE(flag.starts_with("flag ")) << flag;
 }
 
 TEST_F(BlockProbeTest, AFailingWriteIsTold) {
@@ -58,7 +59,8 @@ TEST_F(BlockProbeTest, AFailingWriteIsTold) {
     while (block < 32 && device.Write(block)) ++block;
     ASSERT_EQ(Records().size(), 1u);
     EXPECT_EQ(records_[0].op, kOpWrite);
-    EXPECT_EQ(records_[0].status, kStatusNoSpace);
+    // 6.15 made loop devices pass on what is the matter.
+    EXPECT_TRUE(records_[0].status == kStatusNoSpace || records_[0].status == kStatusIoError);
     EXPECT_EQ(records_[0].sector, block * kSectorsABlock);
   }
   EXPECT_EQ(umount2(mount_point.path().c_str(), MNT_DETACH), 0);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A loop device of the test's own, over a file the test may truncate: reads past
 // the file's new end then fail for real, with BLK_STS_IOERR. Needs root.
+//
+// Before Linux 6.15 that takes direct I/O, which the default asks for, and a file
+// on a disk's filesystem: buffered loop devices, and those over tmpfs, read zeroes.
 #pragma once
 
 #include <fcntl.h>
@@ -24,15 +27,17 @@ namespace ffdc::testing {
 
 class LoopDevice {
  public:
-  // A sparse file of size_bytes at `backing` (made, or cut to size), attached
-  // through the page cache (no direct I/O), so that a tmpfs will do.
-  static Result<LoopDevice> Create(const std::filesystem::path& backing, uint64_t size_bytes) {
+  enum class Io { kDirect, kBuffered };
+
+  // A sparse file of size_bytes at `backing` (made, or cut to size), attached.
+  static Result<LoopDevice> Create(const std::filesystem::path& backing, uint64_t size_bytes,
+                                   Io io = Io::kDirect) {
     Fd file(::open(backing.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!file.valid()) return Failed("cannot open backing file " + backing.string());
     if (::ftruncate(file.get(), static_cast<off_t>(size_bytes)) != 0) {
       return Failed("cannot size backing file " + backing.string());
     }
-    return Attach(std::move(file), backing);
+    return Attach(std::move(file), backing, io);
   }
 
   LoopDevice(LoopDevice&&) noexcept = default;
@@ -77,11 +82,12 @@ class LoopDevice {
     return Fail(what + ": " + std::strerror(errno), errno);  // NOLINT(concurrency-mt-unsafe)
   }
 
-  static Result<LoopDevice> Attach(Fd file, const std::filesystem::path& backing) {
+  static Result<LoopDevice> Attach(Fd file, const std::filesystem::path& backing, Io io) {
     const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
     if (!control.valid()) return Failed("cannot open /dev/loop-control");
     loop_config config{};
     config.fd = static_cast<uint32_t>(file.get());
+    if (io == Io::kDirect) config.info.lo_flags = LO_FLAGS_DIRECT_IO;  // ignored where it cannot be
     std::strncpy(reinterpret_cast<char*>(config.info.lo_file_name), backing.c_str(), LO_NAME_SIZE - 1);
     // Another process may take the free device first: ask again.
     for (int attempt = 0; attempt < 100; ++attempt) {
