@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 
+#include "base/lifeline.h"
 #include "base/mem_file.h"
 
 namespace ffdc {
@@ -44,7 +45,7 @@ class SqliteIndex final : public IncidentIndex {
   void Delete(const std::string& id) override { waiting_[id] = std::nullopt; }
 
   void Flush() override {
-    if (!writing_.empty() || waiting_.empty() || steady_clock::now() < retry_at_) return;
+    if (!writing_.empty() || waiting_.empty() || IsPausing()) return;
     v1::IndexBatch batch;
     batch.set_path(path_);
     size_t bytes = 0;
@@ -53,15 +54,8 @@ class SqliteIndex final : public IncidentIndex {
       bytes += AddTo(&batch, change.key(), change.mapped());
       writing_.insert(std::move(change));
     }
-    const auto argument = MemFile(batch);
-    if (!argument) {
-      Ended(WorkerReport{WorkerOutcome::kError, {}, argument.error().message, 0});
-      return;
-    }
-    launcher_.Submit({"index.apply", {}, {argument->get()}, kDeadline},
-                     [this, alive = std::weak_ptr<bool>(alive_)](const WorkerReport& report) {
-                       if (!alive.expired()) Ended(report);
-                     });
+    if (auto submitted = Submit(batch); !submitted)
+      Ended(WorkerReport{WorkerOutcome::kError, {}, submitted.error().message, 0});
   }
 
   size_t pending() const override { return waiting_.size() + writing_.size(); }
@@ -80,6 +74,24 @@ class SqliteIndex final : public IncidentIndex {
     return incident->ByteSizeLong();
   }
 
+  // Does not outlast the worker it is for: once that is gone, the disk may be back.
+  [[nodiscard]] bool IsPausing() const {
+    return steady_clock::now() < retry_at_ && !(given_up_ && given_up_->is_cut());
+  }
+
+  Result<> Submit(const v1::IndexBatch& batch) {
+    FFDC_ASSIGN(const Fd argument, MemFile(batch));
+    FFDC_ASSIGN(Lifeline lifeline, Lifeline::Create());
+    given_up_.reset();
+    launcher_.Submit({"index.apply", {}, {argument.get(), lifeline.worker_end()}, kDeadline},
+                     [this, alive = std::weak_ptr<bool>(alive_)](const WorkerReport& report) {
+                       if (!alive.expired()) Ended(report);
+                     });
+    lifeline.HandedOver();
+    writer_ = std::move(lifeline);
+    return {};
+  }
+
   void Ended(const WorkerReport& report) {
     if (report.outcome == WorkerOutcome::kOk) {
       writing_.clear();
@@ -93,7 +105,10 @@ class SqliteIndex final : public IncidentIndex {
     waiting_.merge(writing_);  // newer changes of the same incident stay
     writing_.clear();
     // Each try on a disk that hangs may leave a worker behind: go to the longest pause at once.
-    if (report.outcome == WorkerOutcome::kAbandoned) retry_after_ = kLastRetry;
+    if (report.outcome == WorkerOutcome::kAbandoned) {
+      retry_after_ = kLastRetry;
+      given_up_ = std::move(writer_);
+    }
     retry_at_ = steady_clock::now() + retry_after_;
     retry_after_ = std::min(retry_after_ * 2, kLastRetry);
   }
@@ -104,6 +119,8 @@ class SqliteIndex final : public IncidentIndex {
   Changes writing_;  // by the worker now
   std::string write_problem_;
   std::string damage_;
+  std::optional<Lifeline> writer_;    // of the worker that writes, or wrote last
+  std::optional<Lifeline> given_up_;  // of one that hangs
   milliseconds retry_after_ = kFirstRetry;
   steady_clock::time_point retry_at_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -209,7 +209,10 @@ class ShipperImpl final : public Shipper {
   void PumpStore() {
     if (store_busy_) return;
     const size_t abandoned = workers_.Abandoned();
-    if (abandoned < abandoned_before_) store_backoff_.Reset();  // one could end: the store may be back
+    if (abandoned < abandoned_before_) {  // one could end: the store may be back
+      store_backoff_.Reset();
+      own_uploads_cleared_ = false;
+    }
     abandoned_before_ = abandoned;
     if (hung_ && (!store_backoff_.Over() || abandoned >= kMaxAbandoned)) return FailRemovals();
     if (IsStatusDue()) return StartStatus();
@@ -234,6 +237,7 @@ class ShipperImpl final : public Shipper {
     workers_.Start(task, args, deadline, [this, ended = std::move(ended)](const StoreOutcome& outcome) {
       store_busy_ = false;
       if (outcome.hung()) Unreachable(outcome);
+      if (outcome.was_killed()) own_uploads_cleared_ = false;
       ended(outcome);
       Pump();
     });
@@ -331,16 +335,18 @@ class ShipperImpl final : public Shipper {
     args.set_max_age_s(options_.max_age_s);
     args.set_max_bytes(options_.max_bytes);
     args.set_max_incidents(options_.max_incidents);
-    args.set_own_uploads(!own_uploads_cleared_);
+    // Of workers that ended; one that hangs may go on with its own.
+    const bool clear = !own_uploads_cleared_ && workers_.Abandoned() == 0;
+    args.set_own_uploads(clear);
     if (callbacks_.keep_ids) {
       for (auto& id : callbacks_.keep_ids()) args.add_keep_ids(std::move(id));
     }
-    StartStoreWorker("store.retain", args, options_.deadline, [this](const StoreOutcome& outcome) {
+    StartStoreWorker("store.retain", args, options_.deadline, [this, clear](const StoreOutcome& outcome) {
       retain_error_ = outcome.hung() ? std::string() : outcome.error;
       retain_not_before_ = Now() + outcome.elapsed * kRetainShare;
       next_retain_ = std::max(Now() + kRetainInterval, retain_not_before_);
       if (outcome.ok()) {
-        own_uploads_cleared_ = true;
+        own_uploads_cleared_ |= clear;
         store_bytes_ = outcome.reply.bytes();
         store_captures_ = outcome.reply.captures();
       }

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/store_workers.h"
 
-#include <fcntl.h>
-#include <poll.h>
-
-#include <algorithm>
+#include <utility>
 
 #include "base/mem_file.h"
 
@@ -15,24 +12,14 @@ namespace {
 struct Channel {
   Fd args;
   Fd reply;
-  Fd held_by_worker;  // write end of a pipe
-  Fd alive;           // its read end: end of file once the worker is gone
+  Lifeline lifeline;
 };
 
 Result<std::shared_ptr<Channel>> OpenChannel(const v1::StoreArgs& args) {
-  auto channel = std::make_shared<Channel>();
-  FFDC_ASSIGN(channel->args, MemFile(args));
-  FFDC_ASSIGN(channel->reply, MemFile());
-  int pipe_fds[2];
-  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return FailErrno("cannot make a pipe");
-  channel->alive = Fd(pipe_fds[0]);
-  channel->held_by_worker = Fd(pipe_fds[1]);
-  return channel;
-}
-
-bool IsGone(const Fd& alive) {
-  pollfd state{alive.get(), POLLIN, 0};
-  return poll(&state, 1, 0) == 1;
+  FFDC_ASSIGN(Fd argument, MemFile(args));
+  FFDC_ASSIGN(Fd reply, MemFile());
+  FFDC_ASSIGN(Lifeline lifeline, Lifeline::Create());
+  return std::make_shared<Channel>(Channel{std::move(argument), std::move(reply), std::move(lifeline)});
 }
 
 }  // namespace
@@ -47,7 +34,7 @@ void StoreWorkers::Start(const std::string& task, const v1::StoreArgs& args,
     return;
   }
   WorkerRequest request{task, {}, {(*channel)->args.get(), (*channel)->reply.get()}, deadline};
-  request.fds.push_back((*channel)->held_by_worker.get());
+  request.fds.push_back((*channel)->lifeline.worker_end());
   if (out_fd >= 0) request.fds.push_back(out_fd);
   launcher_.Submit(request, [this, channel = *channel, done = std::move(done),
                              alive = std::weak_ptr<bool>(alive_)](WorkerReport report) {
@@ -57,14 +44,14 @@ void StoreWorkers::Start(const std::string& task, const v1::StoreArgs& args,
     outcome.error = std::move(report.error);
     outcome.elapsed = std::chrono::nanoseconds(report.elapsed_ns);
     if (const auto read = ReadMessage(channel->reply.get(), &outcome.reply); !read) outcome.reply.Clear();
-    if (outcome.outcome == WorkerOutcome::kAbandoned) abandoned_.push_back(std::move(channel->alive));
+    if (outcome.outcome == WorkerOutcome::kAbandoned) abandoned_.push_back(std::move(channel->lifeline));
     done(std::move(outcome));
   });
-  (*channel)->held_by_worker.reset();
+  (*channel)->lifeline.HandedOver();
 }
 
 size_t StoreWorkers::Abandoned() {
-  abandoned_.erase(std::remove_if(abandoned_.begin(), abandoned_.end(), IsGone), abandoned_.end());
+  std::erase_if(abandoned_, [](const Lifeline& worker) { return worker.is_cut(); });
   return abandoned_.size();
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/launcher.h"
+#include "base/lifeline.h"
 #include "ffdc/v1/capture.pb.h"
 
 namespace ffdc {
@@ -25,6 +26,10 @@ struct StoreOutcome {
   // The store (or the spool's disk) does not answer.
   [[nodiscard]] bool hung() const {
     return outcome == WorkerOutcome::kTimedOut || outcome == WorkerOutcome::kAbandoned;
+  }
+  // It could not clear up behind itself.
+  [[nodiscard]] bool was_killed() const {
+    return outcome == WorkerOutcome::kTimedOut || outcome == WorkerOutcome::kCrashed;
   }
 };
 
@@ -42,7 +47,7 @@ class StoreWorkers {
 
  private:
   Launcher& launcher_;
-  std::vector<Fd> abandoned_;
+  std::vector<Lifeline> abandoned_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/mem_file.h"
 #include "base/uuid.h"
+#include "fakes/hanging_launcher.h"
 #include "fakes/temp_dir.h"
 
 namespace ffdc {
@@ -198,6 +199,25 @@ TEST_F(IndexTest, KeepsChangesThatCouldNotBeWrittenAndSaysWhy) {
   EXPECT_EQ(index_->problem(), "");
   Restart();
   EXPECT_EQ(Load().size(), 1u);
+}
+
+TEST_F(IndexTest, AWriterThatHangsIsNotJoinedByAnotherUntilItEnds) {
+  HangingLauncher hanging(*launcher_);
+  index_ = IncidentIndex::Create(path_, hanging);
+  index_->Put(Make(1));
+  for (int i = 0; i < 100; ++i) {
+    index_->Flush();
+    hanging.Dispatch();
+  }
+  EXPECT_EQ(hanging.started(), 1u);
+  EXPECT_EQ(index_->pending(), 1u);
+  EXPECT_THAT(index_->problem(), HasSubstr("hangs in the kernel"));
+  hanging.End();
+  Write();  // at once: no pause is worth more than the end of what hung
+  EXPECT_EQ(index_->pending(), 0u);
+  EXPECT_EQ(index_->problem(), "");
+  EXPECT_EQ(Load().size(), 1u);
+  index_.reset();
 }
 
 // One apply, in a process that is killed at the point. Returns whether it was reached.

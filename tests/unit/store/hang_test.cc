@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A store whose workers not even SIGKILL ends: they must not pile up.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 
-#include <algorithm>
-
+#include "fakes/hanging_launcher.h"
 #include "unit/store/store_fixture.h"
 
 namespace ffdc {
@@ -12,44 +10,8 @@ namespace {
 
 using testing::HasSubstr;
 
-// Gives every worker up as hanging, until told that they end and work again.
-class HangingLauncher final : public Launcher {
- public:
-  explicit HangingLauncher(Launcher& real) : real_(real) {}
-
-  void Submit(const WorkerRequest& request, std::function<void(WorkerReport)> done) override {
-    if (!hanging_ || request.task == "store.recover_spool") return real_.Submit(request, std::move(done));
-    ++started_;
-    for (const int fd : request.fds) held_.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    reports_.push_back(std::move(done));
-  }
-  [[nodiscard]] int fd() const override { return real_.fd(); }
-  void Dispatch() override {
-    real_.Dispatch();
-    std::vector<std::function<void(WorkerReport)>> reports;
-    reports.swap(reports_);
-    for (const auto& done : reports) done({WorkerOutcome::kAbandoned, {}, "hangs in the kernel", 0});
-  }
-  [[nodiscard]] size_t running() const override { return real_.running() + reports_.size(); }
-  [[nodiscard]] uint64_t abandoned() const override { return started_; }
-  WorkerReport RunToEnd(const WorkerRequest& request) override { return real_.RunToEnd(request); }
-
-  [[nodiscard]] size_t started() const { return started_; }
-  void End() {
-    hanging_ = false;
-    held_.clear();
-  }
-
- private:
-  Launcher& real_;
-  bool hanging_ = true;
-  size_t started_ = 0;
-  std::vector<Fd> held_;
-  std::vector<std::function<void(WorkerReport)>> reports_;
-};
-
 TEST_F(StoreTest, AStoreThatHangsCostsTwoWorkersAndIsTriedAgainOnceOneEnds) {
-  auto hanging = std::make_unique<HangingLauncher>(*launcher_);
+  auto hanging = std::make_unique<HangingLauncher>(*launcher_, "store.recover_spool");
   auto& hang = *hanging;
   const auto real = std::exchange(launcher_, std::move(hanging));
   const auto manifest = Seal();
