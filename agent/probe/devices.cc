@@ -235,11 +235,12 @@ void Inventory::Remove(uint32_t dev) {
 }
 
 // A loop device gets its file between its first sight and its failure, and the
-// uevent that says so may still wait to be read.
+// uevent that says so may still wait to be read. One without a file keeps the last
+// until its uevent is read: that file's failure may be what is asked about.
 bool Inventory::LoopChanged(const BlockDevice& device) const {
   if (device.type != "loop") return false;
   const std::string id = LoopId(roots_, device.name);
-  return id.empty() ? device.subject.id().starts_with(kLoopIdPrefix) : id != device.subject.id();
+  return !id.empty() && id != device.subject.id();
 }
 
 const BlockDevice* Inventory::Find(uint32_t dev) {

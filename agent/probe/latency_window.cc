@@ -23,9 +23,9 @@ void LatencyWindows::Tick(const std::vector<uint32_t>& devs) {
   const bool minute = ++seconds_ % kMinute == 0;
   for (const uint32_t dev : devs) {
     LatencyCounts counts = probe_.Latencies(dev);
-    const auto [found, fresh] = devices_.try_emplace(dev);
-    Device& device = found->second;
-    if (fresh) device.now = device.minute_ago = device.two_minutes_ago = counts;
+    Device& device = devices_[dev];
+    // A new device's counts start from nothing; so do those of a number that another device has now.
+    if (counts.completions < device.now.completions) device = {};
     device.last_second =
         counts.completions == device.now.completions ? LatencyFigures{} : Between(counts, device.now);
     device.now = std::move(counts);

@@ -324,9 +324,22 @@ TEST_F(DevicesTest, LoopDeviceIsReadAgainWhenItsFileChanged) {
 
   tree_.Write("sys/block/loop3/loop/backing_file", "/srv/b.img\n");
   EXPECT_EQ(inventory_->Find(Dev(7, 3))->subject.id(), "loop:/srv/b.img");
+  EXPECT_THAT(changes_, ElementsAre("+loop3"));
+}
+
+TEST_F(DevicesTest, DetachedLoopDeviceIsItselfUntilItsEvent) {
+  tree_.AddDisk("loop3", "7:3", {{"loop/backing_file", "/srv/a.img"}});
+  Open({{"loop"}, {}});
+  changes_.clear();
   std::filesystem::remove_all(tree_.disk("loop3") / "loop");
-  EXPECT_EQ(inventory_->Find(Dev(7, 3))->subject.id(), "dev:7:3");
-  EXPECT_THAT(changes_, ElementsAre("+loop3", "?loop3"));
+  const BlockDevice* loop = inventory_->Find(Dev(7, 3));
+  EXPECT_EQ(loop->subject.id(), "loop:/srv/a.img");
+  EXPECT_TRUE(loop->watched);
+  inventory_->Rescan();
+  loop = inventory_->Find(Dev(7, 3));
+  EXPECT_EQ(loop->subject.id(), "dev:7:3");
+  EXPECT_FALSE(loop->watched);
+  EXPECT_THAT(changes_, ElementsAre("?loop3"));
 }
 
 TEST_F(DevicesTest, OverrideWatchesUntilToldOtherwise) {
