@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every end-to-end test needs: agents of its own, devices of its own, patience.
+
+The tests run the real ffdcd and ffdcctl on the real kernel: nothing is mocked."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import unittest
+
+from disks import Cgroup, LoopDisk, Mount
+
+BIN = os.environ.get("FFDC_BIN", "")
+FFDCD = os.path.join(BIN, "ffdcd")
+FFDCCTL = os.path.join(BIN, "ffdcctl")
+# Instrumented binaries are slower and larger: limits that would say nothing are not checked.
+SANITIZED = os.environ.get("FFDC_SANITIZED", "") not in ("", "0")
+PATIENCE = 60 if SANITIZED else 25
+
+
+def main():
+    """The entry of each test file: what is missing is a failure, never a skip."""
+    if not os.access(FFDCD, os.X_OK) or not os.access(FFDCCTL, os.X_OK):
+        sys.exit(f"e2e: FFDC_BIN must name the folder of ffdcd and ffdcctl, not '{BIN}'")
+    if os.geteuid() != 0:
+        sys.exit("e2e: these tests need root (BPF programs, loop devices, mounts): use sudo")
+    unittest.main(verbosity=2)
+
+
+def wait_for(predicate, what, timeout=PATIENCE, poll=0.05):
+    """Returns the first truthy value of predicate()."""
+    until = time.monotonic() + timeout
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > until:
+            raise AssertionError(f"waited {timeout} s in vain for {what}")
+        time.sleep(poll)
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def untar_zst(archive, folder):
+    os.makedirs(folder, exist_ok=True)
+    with subprocess.Popen(["zstd", "-dcq", archive], stdout=subprocess.PIPE) as unpack:
+        with tarfile.open(fileobj=unpack.stdout, mode="r|") as tar:
+            tar.extractall(folder)
+    if unpack.returncode != 0:
+        raise AssertionError(f"zstd cannot unpack {archive}")
+
+
+class Agent:
+    """One ffdcd in a process group of its own, with folders of its own."""
+
+    def __init__(self, folder, runtime, disks=(), **options):
+        self.folder = folder
+        self.runtime = runtime
+        self.store = options.get("store") or os.path.join(folder, "store")
+        self.spool = options.get("spool") or os.path.join(folder, "spool")
+        self.socket = os.path.join(folder, "ffdcd.sock")
+        self.node = options.get("node", "node1")
+        self.prefix = list(options.get("prefix", ()))
+        self.env = options.get("env") or {}
+        self.include = [disk.name for disk in disks]
+        # Keys of the configuration by section, on top of those the harness needs.
+        self.sections = options.get("config") or {}
+        self.log_path = os.path.join(folder, "ffdcd.log")
+        self.process = None
+
+    @property
+    def cluster_dir(self):
+        return os.path.join(self.store, "v1", "default")
+
+    def config_text(self):
+        sections = {
+            "node": {"name": self.node},
+            "store": {"url": "dir:" + self.store},
+            "spool": {"path": self.spool},
+            "control": {"socket": self.socket},
+            "capture": {"runtime_dir": self.runtime},
+            "devices": {"include": self.include},
+            "incident": {},
+        }
+        for section, keys in self.sections.items():
+            sections.setdefault(section, {}).update(keys)
+        lines = []
+        for section, keys in sections.items():
+            lines.append(f"[{section}]")
+            lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+        return "\n".join(lines) + "\n"
+
+    def write_config(self):
+        path = os.path.join(self.folder, "ffdc.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.config_text())
+        return path
+
+    def start(self, ready=True, env=None):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.prefix, FFDCD, "--config", self.write_config()],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env={**os.environ, **self.env, **(env or {})})
+        if ready:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        def answers():
+            if self.process.poll() is not None:
+                raise AssertionError(f"ffdcd ended with {self.process.returncode} instead of serving")
+            return self.ctl("status").returncode == 0
+        wait_for(answers, "ffdcd to answer")
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def stop(self):
+        """SIGTERM; returns the exit code."""
+        if self.alive():
+            self.process.terminate()
+        code = self.wait_end()
+        self._reap_group()
+        return code
+
+    def wait_end(self, timeout=PATIENCE):
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"ffdcd did not end within {timeout} s") from None
+
+    def kill(self):
+        """SIGKILL to agent, launcher and workers at once, as a power cut would."""
+        if self.process is None:
+            return
+        self._reap_group()
+        self.process.wait()
+
+    def _reap_group(self):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def pids(self):
+        """The agent, its launcher and its workers."""
+        found = []
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stat:
+                        fields = stat.read().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                if int(fields[2]) == self.process.pid:  # its process group
+                    found.append(int(entry))
+        return found
+
+    def launcher_pid(self):
+        for pid in self.pids():
+            try:
+                with open(f"/proc/{pid}/comm", encoding="ascii") as comm:
+                    if comm.read().strip() == "ffdcd-launcher":
+                        return pid
+            except OSError:
+                continue
+        raise AssertionError("ffdcd has no launcher process")
+
+    def rss_bytes(self):
+        """Highest resident size of the agent so far."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+        raise AssertionError("no VmHWM")
+
+    def log(self):
+        try:
+            with open(self.log_path, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def ctl(self, *args, timeout=100):
+        return subprocess.run([FFDCCTL, "--socket", self.socket, *args], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=timeout)
+
+    def ctl_json(self, *args):
+        done = self.ctl(*args, "--json")
+        if done.returncode != 0:
+            raise AssertionError(f"ffdcctl {' '.join(args)}: exit {done.returncode}: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def status(self):
+        return self.ctl_json("status")
+
+    def problems(self):
+        return self.status().get("problems", [])
+
+    def incidents(self):
+        """Oldest first."""
+        return list(reversed(self.ctl_json("incident", "list").get("incidents", [])))
+
+    def incident(self, incident_id):
+        return self.ctl_json("incident", "show", incident_id)["incident"]
+
+    def wait_incidents(self, count, state=None, timeout=PATIENCE):
+        """Waits until there are `count` incidents whose captures are all in `state`."""
+        def there():
+            found = self.incidents()
+            if len(found) > count:
+                raise AssertionError(f"{len(found)} incidents instead of {count}")
+            wrong = [i for i in found if state and capture_of(i)["state"] != state]
+            return found if len(found) == count and not wrong else None
+        return wait_for(there, f"{count} incidents {state or ''}", timeout, poll=0.1)
+
+    def wait_stored(self, count=1, timeout=PATIENCE):
+        return self.wait_incidents(count, "STORED", timeout)
+
+    def stored_folders(self):
+        """<store>/.../<incident-id>/<node> of every stored capture."""
+        found = []
+        for folder, _, files in os.walk(os.path.join(self.cluster_dir, "incidents")):
+            if "capture.tar.zst" in files:
+                found.append(folder)
+        return sorted(found)
+
+    def leftovers(self):
+        """What must be gone once everything is stored: half uploads, spool, staging."""
+        left = []
+        for folder in (os.path.join(self.cluster_dir, "tmp"), os.path.join(self.spool, "tmp"),
+                       os.path.join(self.spool, "sealed"), os.path.join(self.runtime, "captures")):
+            if os.path.isdir(folder):
+                left += [os.path.join(folder, name) for name in os.listdir(folder)]
+        return left
+
+    def staged(self):
+        folder = os.path.join(self.runtime, "captures")
+        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+    def sealed(self):
+        folder = os.path.join(self.spool, "sealed")
+        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def capture_of(incident):
+    """Its only capture."""
+    captures = incident.get("captures", [])
+    if len(captures) != 1:
+        raise AssertionError(f"incident {incident.get('id')} has {len(captures)} captures, not one")
+    return captures[0]
+
+
+def event_count(incident):
+    return sum(int(event["count"]) for event in incident.get("events", []))
+
+
+class E2eTest(unittest.TestCase):
+    """Gives agents, disks and mounts, and takes all of them away at the end."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.agents = []
+        self.folder = tempfile.mkdtemp(prefix="ffdc-e2e.")
+        self.addCleanup(shutil.rmtree, self.folder, True)
+
+    def run(self, result=None):
+        result = result if result is not None else self.defaultTestResult()
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            for name, log in getattr(self, "_logs", []):
+                print(f"---- log of {name}, {self.id()}\n{log}", file=sys.stderr)
+        return result
+
+    def agent(self, disks=(), start=True, **options):
+        number = len(self.agents) + 1
+        folder = os.path.join(self.folder, f"agent{number}")
+        os.mkdir(folder)
+        runtime = tempfile.mkdtemp(prefix="ffdc-e2e.", dir="/dev/shm")
+        self.addCleanup(shutil.rmtree, runtime, True)
+        agent = Agent(folder, runtime, disks, **options)
+        self.agents.append(agent)
+        self.addCleanup(self._end_agent, agent)
+        return agent.start() if start else agent
+
+    def _end_agent(self, agent):
+        self._logs = getattr(self, "_logs", [])
+        try:
+            if agent.alive():
+                self.assertEqual(agent.stop(), 0, "exit code of ffdcd after SIGTERM")
+        finally:
+            agent.kill()
+            self._logs.append((os.path.basename(agent.folder), agent.log()))
+
+    def disk(self, size=16 << 20, **options):
+        disk = LoopDisk(self.folder, size, **options)
+        self.addCleanup(disk.restore)
+        return disk
+
+    def mount(self, name, *args):
+        mount = Mount(os.path.join(self.folder, name), *args)
+        self.addCleanup(mount.close)
+        return mount
+
+    def tmpfs(self, name, size):
+        return self.mount(name, "-t", "tmpfs", "-o", f"size={size}", "tmpfs")
+
+    def ext4(self, name, size=96 << 20):
+        """A filesystem on a disk of its own, which can be frozen."""
+        disk = self.disk(size)
+        done = subprocess.run(["mkfs.ext4", "-q", "-F", disk.path], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return self.mount(name, "-t", "ext4", disk.path)
+
+    def cgroup(self, name):
+        cgroup = Cgroup(f"ffdc-e2e-{name}-{os.getpid()}.service")
+        self.addCleanup(cgroup.close)
+        return cgroup
+
+    def check_stored_once(self, agent, incident_id):
+        """Exactly one copy, nothing half done anywhere, every checksum right."""
+        wait_for(lambda: not agent.leftovers(), f"an empty spool and staging (left: {agent.leftovers()})")
+        copies = [f for f in agent.stored_folders() if os.path.basename(os.path.dirname(f)) == incident_id]
+        self.assertEqual(len(copies), 1, f"copies of {incident_id} in the store")
+        verified = agent.ctl("incident", "verify", incident_id)
+        self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
