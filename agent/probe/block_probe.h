@@ -18,11 +18,11 @@
 namespace ffdc {
 
 struct BlockProbeOptions {
-  uint64_t io_history_bytes = 8u << 20;            // both halves, all CPUs
+  uint64_t io_history_bytes = 8u << 20;                  // both halves, all CPUs
   std::chrono::nanoseconds quiet_after{60'000'000'000};  // a key that failed after so long is FIRST again
-  uint32_t records_per_s = 10;                     // of one (device, op, status), after the first
+  uint32_t records_per_s = 10;                           // of one (device, op, status), after the first
   uint32_t records_burst = 10;
-  uint64_t histogram_bytes = 8u << 20;             // bounds the number of devices with a histogram
+  uint64_t histogram_bytes = 8u << 20;  // bounds the number of devices with a histogram
 };
 
 // A piece of I/O history that nothing writes to any more: struct ffdc_io_record[]
@@ -34,7 +34,7 @@ struct HistorySegment {
 
 struct FrozenHistory {
   std::vector<std::shared_ptr<const HistorySegment>> segments;  // oldest first, at most 7
-  uint64_t frozen_mono_ns = 0;  // when nothing was written to it any more
+  uint64_t frozen_mono_ns = 0;                                  // when nothing was written to it any more
   uint64_t records = 0;
 };
 
@@ -48,11 +48,12 @@ struct FailureCount {
 // get the percentiles of the time between.
 struct LatencyCounts {
   uint64_t completions = 0;
-  std::vector<uint32_t> read;   // FFDC_HIST_BUCKETS
+  std::vector<uint32_t> read;  // FFDC_HIST_BUCKETS
   std::vector<uint32_t> write;
 };
 // Middle of the bucket that holds quantile q (0..1) of later - earlier, in ns; 0 when empty.
-uint64_t LatencyQuantileNs(const std::vector<uint32_t>& later, const std::vector<uint32_t>& earlier, double q);
+uint64_t LatencyQuantileNs(const std::vector<uint32_t>& later, const std::vector<uint32_t>& earlier,
+                           double q);
 
 class BlockProbe {
  public:
