@@ -285,22 +285,20 @@ void KernelBlockProbe::FillBlockStatus(v1::Probe& probe, ffdc_record_kind kind,
 }
 
 std::vector<v1::Probe> KernelBlockProbe::Status() const {
-  std::vector<v1::Probe> probes(3);
+  std::vector<v1::Probe> probes;
+  const auto add = [&](const char* name, const char* hook, const BpfLink& link, const std::string& reason) {
+    v1::Probe& probe = probes.emplace_back();
+    probe.set_name(name);
+    probe.set_active(link != nullptr);
+    probe.set_reason(reason);
+    if (link) probe.set_attached_to(hook);
+  };
+  add("block_io", "tp_btf/block_rq_complete", io_link_, io_reason_);
+  add("block_bio", "tp_btf/block_bio_complete", bio_link_, bio_reason_);
+  add("blocked_tasks", "iter/task", tasks_link_, tasks_reason_);
   v1::Probe& io = probes[0];
-  io.set_name("block_io");
-  io.set_active(io_link_ != nullptr);
-  io.set_reason(io_reason_);
-  io.set_attached_to("tp_btf/block_rq_complete");
   v1::Probe& bio = probes[1];
-  bio.set_name("block_bio");
-  bio.set_active(bio_link_ != nullptr);
-  bio.set_reason(bio_reason_);
-  bio.set_attached_to("tp_btf/block_bio_complete");
   v1::Probe& tasks = probes[2];
-  tasks.set_name("blocked_tasks");
-  tasks.set_active(tasks_link_ != nullptr);
-  tasks.set_reason(tasks_reason_);
-  tasks.set_attached_to("iter/task");
   if (io_) {
     FillBlockStatus(io, FFDC_RECORD_BLOCK_ERROR, io_->progs.block_rq_complete);
     AddCounter(io, "storm_table_full", Load(io_->bss->state.counters.overflow),

@@ -25,7 +25,6 @@ TEST_F(FlightRecorderTest, TheFailureItselfFreezesWhatCameBefore) {
 
   const FrozenHistory frozen = probe_->Freeze();
   EXPECT_GE(frozen.frozen_mono_ns, records_[0].header.time_ns);
-  EXPECT_LT(frozen.frozen_mono_ns - records_[0].header.time_ns, 1'000'000u);
   const auto history = HistoryOf(frozen, loop_->dev());
   ASSERT_EQ(history.size(), 51u);
   for (uint64_t block = 0; block < 50; ++block) {
