@@ -101,6 +101,7 @@ class KernelBlockProbe : public BlockProbe {
  private:
   Result<> StartBlockIo();
   void StopBlockIo();
+  void OnRecord(const ffdc_block_error& record);
   Result<> LoadBlockBio();
   Result<> StartBlockedTasks();
   template <class Skeleton>
@@ -150,7 +151,7 @@ Result<> KernelBlockProbe::StartBlockIo() {
     if (size >= sizeof(ffdc_block_error)) {
       ffdc_block_error record;
       std::memcpy(&record, data, sizeof(record));
-      static_cast<KernelBlockProbe*>(self)->sink_(record);
+      static_cast<KernelBlockProbe*>(self)->OnRecord(record);
     }
     return 0;
   };
@@ -173,6 +174,14 @@ void KernelBlockProbe::StopBlockIo() {
   latencies_.reset();
   ring_.reset();
   io_.reset();
+}
+
+void KernelBlockProbe::OnRecord(const ffdc_block_error& record) {
+  const bool froze = (record.flags & FFDC_ERROR_FROZE) != 0;
+  const uint64_t frozen_ns = froze ? recorder_->frozen_ns() : 0;
+  sink_(record);
+  // Of no interest to anybody (it joined an incident): the next failure must be able to freeze.
+  if (frozen_ns != 0 && recorder_->frozen_ns() == frozen_ns) recorder_->Rearm();
 }
 
 Result<> KernelBlockProbe::LoadBlockBio() {

@@ -67,9 +67,12 @@ class BlockProbe {
   virtual void Consume() = 0;                     // calls the sink for every waiting record
 
   // Makes the history up to now immutable and goes on recording elsewhere. If the
-  // kernel froze it already, at the failure itself, takes that.
+  // kernel froze it already, at the failure itself, takes that; a sink that wants it
+  // calls this before it returns.
   virtual FrozenHistory Freeze() = 0;
-  // Lets the kernel freeze again at the next first failure. Freeze() does so itself.
+  // Lets the kernel freeze again at the next first failure, and keeps what it had
+  // frozen for the next Freeze(). Freeze() does so itself, and so does Consume() after
+  // a record that froze the history and whose sink did not take it.
   virtual void Rearm() = 0;
 
   // dev: whole disk. Watched devices get a latency histogram while there is room.

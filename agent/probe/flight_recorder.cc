@@ -152,6 +152,8 @@ FrozenHistory FlightRecorder::Freeze() {
   return frozen;
 }
 
+uint64_t FlightRecorder::frozen_ns() const { return Shared(state_->control.frozen_ns).load(); }
+
 void FlightRecorder::Rearm() {
   if (Shared(state_->control.armed).load() != 0) return;
   // Frozen by the kernel and asked for by nobody: it is history all the same.

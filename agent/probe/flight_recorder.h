@@ -31,6 +31,7 @@ class FlightRecorder {
 
   FrozenHistory Freeze();
   void Rearm();
+  [[nodiscard]] uint64_t frozen_ns() const;  // when the kernel froze what nobody has taken yet; 0: it did not
   [[nodiscard]] uint64_t Records(uint64_t* oldest_mono_ns) const;
   [[nodiscard]] uint64_t lost_records() const { return lost_records_; }  // frozen but not copied: no memory
 

@@ -77,7 +77,9 @@ class BlockIoTest : public ::testing::Test {
   // The probe, watching the test's device and nothing else there is now.
   void Start(const BlockProbeOptions& options = {}) {
     probe_ = BlockProbe::Start(options, [this](const ffdc_block_error& record) {
-      if (record.dev == loop_->dev() || record.dev == other_dev_) records_.push_back(record);
+      if (record.dev != loop_->dev() && record.dev != other_dev_) return;
+      records_.push_back(record);
+      if (freeze_on_record_) frozen_ = probe_->Freeze();
     });
     for (const v1::Probe& status : probe_->Status()) {
       if (status.name() == "block_bio") continue;
@@ -150,6 +152,8 @@ class BlockIoTest : public ::testing::Test {
   std::unique_ptr<BlockProbe> probe_;
   std::vector<ffdc_block_error> records_;
   uint32_t other_dev_ = 0;  // records of this device are kept too
+  bool freeze_on_record_ = false;
+  FrozenHistory frozen_;
 };
 
 }  // namespace ffdc

@@ -20,12 +20,14 @@ TEST_F(FlightRecorderTest, TheFailureItselfFreezesWhatCameBefore) {
   for (uint64_t block = 0; block < 50; ++block) ASSERT_TRUE(device.Read(block));
   EXPECT_FALSE(device.Read(200));
   // Written after the freeze, before anybody asked for it.
+  const uint64_t after_ns = SystemClock().MonotonicNs();
   for (uint64_t block = 50; block < 60; ++block) ASSERT_TRUE(device.Read(block));
+  freeze_on_record_ = true;
   ASSERT_EQ(Records().size(), 1u);
 
-  const FrozenHistory frozen = probe_->Freeze();
-  EXPECT_GE(frozen.frozen_mono_ns, records_[0].header.time_ns);
-  const auto history = HistoryOf(frozen, loop_->dev());
+  EXPECT_GE(frozen_.frozen_mono_ns, records_[0].header.time_ns);
+  EXPECT_LE(frozen_.frozen_mono_ns, after_ns);
+  const auto history = HistoryOf(frozen_, loop_->dev());
   ASSERT_EQ(history.size(), 51u);
   for (uint64_t block = 0; block < 50; ++block) {
     EXPECT_EQ(FFDC_IO_SECTOR(&history[block]), block * kSectorsABlock);
@@ -112,6 +114,26 @@ TEST_F(FlightRecorderTest, RearmKeepsAHistoryThatNobodyTook) {
   ASSERT_TRUE(device.Read(20));
   EXPECT_FALSE(device.Write(5000));  // past the device's end: never becomes a request
   EXPECT_EQ(HistoryOf(probe_->Freeze(), loop_->dev()).size(), 22u);
+}
+
+TEST_F(FlightRecorderTest, AFreezeThatNobodyWantedIsKeptAndTheNextFailureFreezesAgain) {
+  Start();
+  CutAt(100);
+  DirectFile device(loop_->path());
+  for (uint64_t block = 0; block < 20; ++block) ASSERT_TRUE(device.Read(block));
+  EXPECT_FALSE(device.Read(200));
+  ASSERT_EQ(Records().size(), 1u);
+  for (uint64_t block = 20; block < 30; ++block) ASSERT_TRUE(device.Read(block));
+  probe_->RemoveDevice(loop_->dev());
+  probe_->SetDevice(loop_->dev(), true);
+  freeze_on_record_ = true;
+  EXPECT_FALSE(device.Read(201));
+  for (uint64_t block = 30; block < 40; ++block) ASSERT_TRUE(device.Read(block));
+  ASSERT_EQ(Records().size(), 2u);
+  EXPECT_EQ(records_[1].flags, FFDC_ERROR_FIRST | FFDC_ERROR_FROZE);
+  const auto history = HistoryOf(frozen_, loop_->dev());
+  ASSERT_EQ(history.size(), 32u);
+  EXPECT_EQ(FFDC_IO_SECTOR(&history[31]), 201 * kSectorsABlock);
 }
 
 TEST_F(FlightRecorderTest, OneFailureFreezesOnlyOnceUntilRearmed) {
