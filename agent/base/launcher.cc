@@ -128,7 +128,7 @@ class LauncherClient final : public Launcher {
 
 }  // namespace
 
-Result<std::unique_ptr<Launcher>> Launcher::Start(WorkerTasks tasks) {
+Result<std::unique_ptr<Launcher>> Launcher::Start(const WorkerTasks& tasks) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
     return FailErrno("cannot make the launcher's socket");

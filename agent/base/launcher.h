@@ -56,7 +56,7 @@ class Launcher {
  public:
   // Forks the launcher process. Call before the first thread and before gRPC and
   // libbpf are used. The launcher and its workers end when the agent does.
-  static Result<std::unique_ptr<Launcher>> Start(WorkerTasks tasks);
+  static Result<std::unique_ptr<Launcher>> Start(const WorkerTasks& tasks);
   virtual ~Launcher() = default;
 
   // Starts a worker; `done` runs in Dispatch(), exactly once. All calls from one thread.

@@ -70,10 +70,11 @@ WorkerReport RunTask(const WorkerTasks& tasks, const Request& request, std::span
   DieWithParent(parent);
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
   prctl(PR_SET_NAME, ("ffdc:" + request.task).substr(0, 15).c_str());
   const uint64_t started = Now();
   std::vector<int> numbers;
+  numbers.reserve(fds.size());
   for (const Fd& fd : fds) numbers.push_back(fd.get());
   Report report{request.id, RunTask(tasks, request, numbers)};
   report.report.elapsed_ns = Now() - started;
@@ -87,7 +88,7 @@ class Process {
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &children, nullptr);
+    pthread_sigmask(SIG_BLOCK, &children, nullptr);
     children_ = Fd(signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
   }
 
