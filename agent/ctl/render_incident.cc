@@ -252,7 +252,7 @@ std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page) {
     if (!host.empty()) text += "  " + page.paint.Dim(ShortenMiddle("kernel " + host, kPageWidth - 2)) + "\n";
     text += Heading("Lost on " + node, page) + Losses(manifest.losses(), page);
     if (const std::string notes = Notes(manifest.losses(), page); !notes.empty())
-      text += Heading("Not to be had on " + node, page) + notes;
+      text.append(Heading("Not to be had on " + node, page)).append(notes);
   }
   if (detail.manifests().empty()) {
     text += Heading("Lost", page) + Losses(incident.completeness().losses(), page);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <deque>
 #include <map>
+#include <set>
 
 #include "store/backoff.h"
 #include "store/spool_queue.h"
@@ -160,6 +161,7 @@ class ShipperImpl final : public Shipper {
       for (const auto& manifest : outcome.reply.manifests()) {
         if (queue_.Contains(manifest.incident_id())) continue;  // sealed just now
         queue_.Add(manifest);
+        recovered_.insert(manifest.incident_id());
         if (callbacks_.found) callbacks_.found(manifest);
       }
       Pump();
@@ -305,8 +307,11 @@ class ShipperImpl final : public Shipper {
     for (const auto& damaged : reply.damaged()) SetAside(damaged);
     if (!reply.not_found().empty()) Dropped(id, reply.not_found());
     for (const auto& manifest : reply.manifests()) {
-      store_bytes_ += manifest.archive_bytes();
-      ++store_captures_;
+      // One of a former life may have been in the store already, and counted: the recount below knows.
+      if (recovered_.erase(id) == 0) {
+        store_bytes_ += manifest.archive_bytes();
+        ++store_captures_;
+      }
       next_retain_ = std::min(next_retain_, std::max(Now() + kRetainAfterShip, retain_not_before_));
       if (callbacks_.stored) callbacks_.stored(manifest, options_.store_url);
     }
@@ -429,6 +434,7 @@ class ShipperImpl final : public Shipper {
   std::string retain_error_;
   uint64_t store_bytes_ = 0;
   uint64_t store_captures_ = 0;
+  std::set<std::string> recovered_;
 };
 
 }  // namespace
