@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <utility>
 
@@ -46,10 +47,10 @@ int HandleTimer(sd_event_source* source, uint64_t, void* data) {
   return 0;
 }
 
-// A one-shot owns itself until it fired.
 int HandleAfter(sd_event_source*, uint64_t, void* data) {
-  const std::unique_ptr<SdSource> self(static_cast<SdSource*>(data));
-  self->on_event();
+  // The callback frees its own source: it must not run from inside of it.
+  const auto callback = std::move(static_cast<SdSource*>(data)->on_event);
+  callback();
   return 0;
 }
 
@@ -57,6 +58,7 @@ class SdEventLoop final : public EventLoop {
  public:
   ~SdEventLoop() override {
     wakeup_source_.reset();
+    pending_.clear();
     sd_event_unref(event_);
   }
 
@@ -117,11 +119,14 @@ class SdEventLoop final : public EventLoop {
 
   void After(std::chrono::nanoseconds delay, std::function<void()> fn) override {
     auto source = std::make_unique<SdSource>();
-    source->on_event = std::move(fn);
+    SdSource* const key = source.get();
+    source->on_event = [this, key, fn = std::move(fn)] {
+      const auto fired = pending_.extract(key);  // lives until fn has run
+      fn();
+    };
     if (sd_event_add_time_relative(event_, &source->source, CLOCK_MONOTONIC, Microseconds(delay),
-                                   kTimerAccuracyUs, HandleAfter, source.get()) >= 0)
-      // HandleAfter deletes it.  NOLINTNEXTLINE(bugprone-unused-return-value)
-      source.release();
+                                   kTimerAccuracyUs, HandleAfter, key) >= 0)
+      pending_[key] = std::move(source);
   }
 
   void EnableWatchdog() override { sd_event_set_watchdog(event_, 1); }
@@ -155,6 +160,7 @@ class SdEventLoop final : public EventLoop {
   sd_event* event_ = nullptr;
   Fd wakeup_;
   SourcePtr wakeup_source_;
+  std::map<SdSource*, std::unique_ptr<SdSource>> pending_;  // one-shots that have not fired
   std::mutex mutex_;
   std::deque<std::function<void()>> posted_;
 };

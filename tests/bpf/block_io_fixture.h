@@ -19,7 +19,9 @@
 
 #include "base/fd.h"
 #include "fakes/loop_device.h"
+#include "oracle.skel.h"
 #include "probe/block_probe.h"
+#include "probe/bpf_support.h"
 
 namespace ffdc {
 
@@ -68,6 +70,7 @@ class BlockIoTest : public ::testing::Test {
     loop_ = std::make_unique<testing::LoopDevice>(std::move(*loop));
   }
   void TearDown() override {
+    oracle_link_.reset();
     probe_.reset();
     loop_.reset();
     std::error_code ignored;
@@ -96,6 +99,21 @@ class BlockIoTest : public ::testing::Test {
     probe_->SetDevice(loop_->dev(), true);
     probe_->Rearm();  // another device's failure may have come first
   }
+
+  // Counts what the kernel shows of the test's device, from here on.
+  void StartOracle() {
+    auto oracle = LoadSkeleton<oracle_bpf>([&](oracle_bpf& skeleton) {
+      skeleton.rodata->dev = loop_->dev();
+      return 0;
+    });
+    ASSERT_TRUE(oracle) << oracle.error().message;
+    oracle_ = std::move(*oracle);
+    auto link = AttachProgram(oracle_->progs.oracle);
+    ASSERT_TRUE(link) << link.error().message;
+    oracle_link_ = std::move(*link);
+  }
+  // Completions shown, but not to a program that ran on that CPU already.
+  [[nodiscard]] uint64_t OracleMisses() const { return GetProgramStats(oracle_->progs.oracle).misses; }
 
   // Blocks from here on cannot be read any more.
   void CutAt(uint64_t block) { ASSERT_TRUE(loop_->Truncate(block * kBlock)); }
@@ -152,6 +170,8 @@ class BlockIoTest : public ::testing::Test {
   std::unique_ptr<BlockProbe> probe_;
   std::vector<ffdc_block_error> records_;
   uint32_t other_dev_ = 0;  // records of this device are kept too
+  BpfSkeleton<oracle_bpf> oracle_;
+  BpfLink oracle_link_;
   bool freeze_on_record_ = false;
   FrozenHistory frozen_;
 };

@@ -109,6 +109,12 @@ TEST(Files, Sha256) {
   EXPECT_EQ(size, 3u);
 }
 
+TEST(EventLoop, AOneShotThatNeverFiredIsFreed) {
+  auto loop = EventLoop::Create();
+  ASSERT_TRUE(loop);
+  (*loop)->After(std::chrono::hours(1), [] {});  // LeakSanitizer is the judge
+}
+
 TEST(EventLoop, RunsPostsTimersAndOneShotsUntilStopped) {
   auto loop = EventLoop::Create();
   ASSERT_TRUE(loop);
