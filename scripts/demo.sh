@@ -10,7 +10,9 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
-work=$(mktemp -d /tmp/ffdc-demo.XXXXXX)
+# Not /tmp: a tmpfs may refuse direct I/O, without which loop devices before Linux
+# 6.15 read zeroes where their file was cut.
+work=$(mktemp -d /var/tmp/ffdc-demo.XXXXXX)
 runtime=$(mktemp -d /dev/shm/ffdc-demo.XXXXXX)
 agent=
 loop=
@@ -53,7 +55,7 @@ as_client() {
 
 say "1. A disk of 16 MiB: a loop device over a file of its own"
 truncate -s 16M "$work/disk.img"
-loop=$(losetup --find --show "$work/disk.img")
+loop=$(losetup --find --show --direct-io=on "$work/disk.img")
 name=${loop##*/}
 make_cgroup
 echo "$loop"

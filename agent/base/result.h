@@ -50,7 +50,9 @@ Unexpected FailErrno(std::string_view what);
 #define FFDC_CONCAT(a, b) FFDC_CONCAT_INNER(a, b)
 // FFDC_ASSIGN(auto value, F()): declares `value` from F()'s value, or returns F()'s error.
 #define FFDC_ASSIGN(decl, expr) FFDC_ASSIGN_INNER(FFDC_CONCAT(ffdc_result_, __LINE__), decl, expr)
+// NOLINTBEGIN(bugprone-macro-parentheses): decl is a declaration
 #define FFDC_ASSIGN_INNER(tmp, decl, expr)                   \
   auto tmp = (expr);                                         \
   if (!tmp) return ffdc::Unexpected(std::move(tmp).error()); \
   decl = std::move(*tmp)
+// NOLINTEND(bugprone-macro-parentheses)

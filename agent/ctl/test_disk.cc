@@ -40,8 +40,9 @@ Fd OpenNode(const std::string& node) {
 
 Result<TestDisk> TestDisk::Create() {
   TestDisk disk;
-  std::error_code ignored;
-  std::string pattern = (std::filesystem::temp_directory_path(ignored) / "ffdc-selftest-XXXXXX").string();
+  // Not /tmp: a tmpfs may refuse direct I/O, and a buffered loop device before Linux 6.15 reads
+  // zeroes where its file was cut instead of failing.
+  std::string pattern = "/var/tmp/ffdc-selftest-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) return FailErrno("cannot make a folder " + pattern);
   disk.folder_ = pattern;
   disk.backing_ = pattern + "/disk";
@@ -62,7 +63,7 @@ Result<> TestDisk::Attach() {
   }
   loop_config config{};
   config.fd = static_cast<uint32_t>(file_.get());
-  config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+  config.info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO;
   backing_.copy(reinterpret_cast<char*>(config.info.lo_file_name), LO_NAME_SIZE - 1);
   // Another process may take the free device first: ask again.
   constexpr int kAttempts = 20;

@@ -266,6 +266,14 @@ def event_count(incident):
     return sum(int(event["count"]) for event in incident.get("events", []))
 
 
+def fewest(failures):
+    """Of so many failures, how many the kernel shows to BPF programs at the least.
+
+    Some sandboxes do not run programs while a process of their own is current. That no
+    failure which is shown goes uncounted, the bpf tier proves against a second program."""
+    return failures - failures // 200
+
+
 class E2eTest(unittest.TestCase):
     """Gives agents, disks and mounts, and takes all of them away at the end."""
 
