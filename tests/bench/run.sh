@@ -10,7 +10,7 @@ bin=$(cd "${1:?usage: run.sh BIN_DIR OUT_JSON}" && pwd)
 out=$(realpath "${2:?usage: run.sh BIN_DIR OUT_JSON}")
 here=$(cd "$(dirname "$0")" && pwd)
 
-for program in ffdcd ffdcctl bpf_cost fail_reads; do
+for program in ffdcd ffdcctl bpf_cost fail_reads shown; do
 	[ -x "$bin/$program" ] || { echo "bench: there is no $bin/$program: build with -DFFDC_TESTS=ON" >&2; exit 1; }
 done
 FFDC_BIN=$bin PYTHONDONTWRITEBYTECODE=1 exec python3 "$here/bench.py" "$out"

@@ -3,6 +3,7 @@
 
 import errno
 import fcntl
+import json
 import mmap
 import os
 import shutil
@@ -22,6 +23,7 @@ _LOOP_CTL_REMOVE = 0x4C81
 _LOOP_CTL_GET_FREE = 0x4C82
 
 
+_LO_FLAGS_DIRECT_IO = 16
 # The kernel makes so many loop devices at its start (max_loop).
 _ALWAYS_THERE = 8
 
@@ -59,9 +61,11 @@ class LoopDisk:
     def _attach(self):
         backing = os.open(self.backing, os.O_RDWR | os.O_CLOEXEC)
         control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
-        # struct loop_config (linux/loop.h): fd, block_size, loop_info64, reserved.
+        # struct loop_config (linux/loop.h): fd, block_size, loop_info64 with lo_flags and
+        # lo_file_name, reserved. Direct I/O: before Linux 6.15 a buffered loop device reads
+        # zeroes where its file was cut.
         name = self.backing.encode()[:63]
-        config = struct.pack("=II56x64s112x64x", backing, 0, name)
+        config = struct.pack("=II52xI64s112x64x", backing, 0, _LO_FLAGS_DIRECT_IO, name)
         try:
             for _ in range(200):
                 number = fcntl.ioctl(control, _LOOP_CTL_GET_FREE)
@@ -147,6 +151,12 @@ class LoopDisk:
         finally:
             os.close(fd)
         return failed
+
+    def fail(self):
+        """Reads of lost blocks, of which one would do: the kernel may not show every single
+        one to the agent (see Shown)."""
+        if self.read(3, first=1000, stride=2) != 3:
+            raise RuntimeError(f"{self.path}: reads of lost blocks succeeded")
 
     def write(self, count=1, first=0, data=b"\xa5", error=errno.ENOSPC):
         """Writes `count` blocks past the page cache; returns how many failed with `error`."""
@@ -292,3 +302,26 @@ class Cgroup:
                 return
             except OSError:
                 time.sleep(0.1)
+
+
+class Shown:
+    """Counts the completions of a disk that the kernel shows to BPF programs: some sandboxes
+    run no program while a process of their own is current. What is exact is exact by this."""
+
+    def __init__(self, disk):
+        self.process = subprocess.Popen(
+            [os.path.join(os.environ["FFDC_BIN"], "shown"), "7", str(disk.number)], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if self.process.stdout.readline() != "counting\n":
+            raise RuntimeError("the counting program cannot be attached")
+
+    def end(self):
+        """Returns the failures shown, and how many more of them this program alone missed."""
+        out, _ = self.process.communicate(timeout=30)
+        counts = json.loads(out)
+        return counts["failed"], counts["missed"]
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()

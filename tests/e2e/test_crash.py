@@ -41,7 +41,7 @@ class CrashTest(E2eTest):
             except AssertionError:
                 if agent.process.poll() != -signal.SIGKILL:
                     raise
-            disk.read(1, first=1000)
+            disk.fail()
             try:
                 code = agent.wait_end()
             except AssertionError:
@@ -92,7 +92,7 @@ class CrashTest(E2eTest):
                 disk = self.disk()
                 agent = self.agent([disk])
                 disk.lose(KEEP)
-                disk.read(1, first=1000)
+                disk.fail()
                 time.sleep(delay)
                 agent.kill()
                 known = (glob.glob(os.path.join(agent.runtime, "captures", "*", "job.pb")) or agent.sealed()
@@ -108,7 +108,7 @@ class CrashTest(E2eTest):
         disk = self.disk()
         agent = self.agent([disk])
         disk.lose(KEEP)
-        disk.read(1, first=1000)
+        disk.fail()
         wait_for(agent.staged, "the capture to begin")
         os.kill(agent.launcher_pid(), signal.SIGKILL)
         self.assertEqual(agent.wait_end(), 1, "exit code of an agent that cannot go on")
@@ -122,7 +122,7 @@ class CrashTest(E2eTest):
         disk = self.disk()
         agent = self.agent([disk])
         disk.lose(KEEP)
-        disk.read(1, first=1000)
+        disk.fail()
         launcher = agent.launcher_pid()
         workers = wait_for(lambda: [p for p in agent.pids() if p not in (agent.process.pid, launcher)],
                            "a worker", poll=0.001)
@@ -141,7 +141,7 @@ class CrashTest(E2eTest):
         agent = self.agent([disk], start=False)
         disk.lose(KEEP)
         agent.start(env={"FFDC_CRASH_AT": "seal.begun"})
-        disk.read(1, first=1000)
+        disk.fail()
         for point in ("seal.begun", "seal.archived", "seal.renamed", "ship.copied", "ship.published"):
             self.assertEqual(agent.wait_end(), -signal.SIGKILL, point)
             agent.start(ready=False, env={"FFDC_CRASH_AT": point})

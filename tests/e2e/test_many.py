@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import harness
 from disks import BLOCK
-from harness import E2eTest, capture_of, event_count, fewest, wait_for
+from harness import E2eTest, capture_of, event_count, wait_for
 
 KEEP = 256 * BLOCK
 DEVICES = 200
@@ -33,7 +33,7 @@ class ManyTest(E2eTest):
         self.assertEqual({i["subject"]["name"] for i in incidents}, {d.name for d in disks})
         self.assertEqual(agent.ctl("status").returncode, 0)
         incidents = agent.wait_stored(DEVICES, timeout=150)
-        self.assertEqual({event_count(i) for i in incidents}, {2})
+        self.assertLessEqual({event_count(i) for i in incidents}, {1, 2})  # see Shown
         self.assertEqual(len(agent.stored_folders()), DEVICES)
         wait_for(lambda: not agent.leftovers(), "an empty spool and staging")
         for incident in incidents[:: DEVICES // 5]:
@@ -46,13 +46,14 @@ class ManyTest(E2eTest):
                 disk = self.disk()
                 agent = self.agent([disk])
                 disk.lose(KEEP)
+                shown = self.shown(disk)
                 disk.read(5, first=300, stride=3)
                 disk.remove()
                 os.unlink(disk.backing)
                 incident = agent.wait_stored()[0]
                 self.assertEqual(incident["subject"]["name"], disk.name)
                 self.assertIn(disk.backing, incident["subject"]["id"])
-                wait_for(lambda: event_count(agent.incident(incident["id"])) >= 5, "5 failures in the event", 10)
+                self.check_exact(agent, incident["id"], shown, 5)
                 self.check_stored_once(agent, incident["id"])
                 self.assertEqual(agent.stop(), 0)
 
@@ -64,29 +65,29 @@ class ManyTest(E2eTest):
             disk = self.disk()
             wait_for(lambda d=disk: [w for w in agent.status()["devices"] if d.backing in w["id"]], "the device")
             disk.lose(KEEP)
-            disk.read(3, first=300, stride=3)
-            wait_for(lambda d=disk: [i for i in agent.incidents() if d.backing in i["subject"]["id"]
-                                     and event_count(i) == 3], f"3 failures of {disk.name}")
+            shown = self.shown(disk)
+            disk.read(5, first=300, stride=3)
+            found = wait_for(lambda d=disk: [i for i in agent.incidents() if d.backing in i["subject"]["id"]],
+                             f"the incident of {disk.name}")
+            self.check_exact(agent, found[0]["id"], shown, 5)
             subjects.append(disk.backing)
             disk.detach()
             wait_for(lambda: all(i["state"] == "CLOSED" for i in agent.incidents()), "quiet")
         ours = [i for i in agent.incidents() if any(s in i["subject"]["id"] for s in subjects)]
-        self.assertEqual([event_count(i) for i in ours], [3, 3])
+        self.assertEqual(len(ours), 2)
         self.assertEqual([i["repeat"] for i in ours], [False, False], "another disk's first failure")
 
     def test_storm(self):
         disk = self.disk()
         agent = self.agent([disk])
         disk.lose(KEEP)
+        shown = self.shown(disk)
         begin = time.monotonic()
         disk.fail_reads(100_000, threads=4)
         took = time.monotonic() - begin
-        incident_id = agent.incidents()[0]["id"]
-        wait_for(lambda: event_count(agent.incident(incident_id)) >= fewest(100_000), "100,000 failures counted")
-        time.sleep(1.2)  # a tick more: it must not count on
         incident = agent.wait_stored()[0]
-        count = event_count(agent.incident(incident["id"]))
-        self.assertTrue(fewest(100_000) <= count <= 100_000, count)
+        self.check_exact(agent, incident["id"], shown, 100_000)
+        incident = agent.incident(incident["id"])
         probe = [p for p in agent.ctl_json("probe", "list")["probes"] if p["name"] == "block_io"][0]
         sent, suppressed = int(probe["records"]), int(incident["events"][0]["errors"][0]["suppressed"])
         self.assertLess(sent, 1000 + 200 * took, "records sent one by one in a storm")

@@ -19,7 +19,7 @@ class StoreFaultTest(E2eTest):
     @staticmethod
     def break_disk(disk):
         disk.lose(KEEP)
-        disk.fail_reads(1)
+        disk.fail()
 
     def check_waits_in_spool(self, agent, *words, readable=False):
         """The capture is sealed and stays; status and the incident's page say why."""
@@ -131,17 +131,17 @@ class SpoolQuotaTest(E2eTest):
         agent = self.agent([disk, other], store=os.path.join(in_the_way, "store"), config=config)
         for each in (disk, other):
             each.lose(KEEP)
-        disk.read(1, first=1000)
+        disk.fail()
         size = int(capture_of(agent.wait_incidents(1, "SEALED")[0])["bytes"])
         self.assertEqual(agent.stop(), 0)
         config["spool"] = {"max_bytes": f"{max(4 * size, 65536)}B"}
         agent.start()
         for count in range(2, 6):
             wait_for(lambda: agent.incidents()[-1]["state"] == "CLOSED", "the incident to close")
-            disk.read(1, first=1000)
+            disk.fail()
             wait_for(lambda n=count: len(agent.incidents()) == n, f"incident {count}")
             wait_for(lambda: capture_of(agent.incidents()[-1])["state"] != "COLLECTING", "its capture")
-        other.read(1, first=1000)
+        other.fail()
         wait_for(lambda: len(agent.incidents()) == 6 and
                  capture_of(agent.incidents()[-1])["state"] == "SEALED", "the other disk's first failure")
 
@@ -199,12 +199,12 @@ class HungTest(E2eTest):
         wait_for(lambda: agent.status()["store"]["reachable"], "the store to be reached")
         mount.freeze()
         first.lose(KEEP)
-        first.read(1, first=1000)
+        first.fail()
         first_id = agent.wait_incidents(1, "SEALED")[0]["id"]
         self.check_hangs(agent)
         self.check_answers(agent)
         second.lose(KEEP)
-        second.read(1, first=1000)
+        second.fail()
         incidents = agent.wait_incidents(2, "SEALED")
         self.check_answers(agent)
         self.assertEqual(agent.sealed(), sorted([first_id, incidents[1]["id"]]))
@@ -218,12 +218,12 @@ class HungTest(E2eTest):
         agent = self.agent([first, second], spool=os.path.join(mount.path, "spool"))
         mount.freeze()
         first.lose(KEEP)
-        first.read(1, first=1000)
+        first.fail()
         agent.wait_incidents(1)
         self.check_hangs(agent)
         self.check_answers(agent)
         second.lose(KEEP)
-        second.read(1, first=1000)
+        second.fail()
         incidents = agent.wait_incidents(2)
         self.check_answers(agent)
 
@@ -251,7 +251,7 @@ class HungTest(E2eTest):
         for mount, disk in ((store, disks[0]), (spool, disks[1])):
             mount.freeze()
             disk.lose(KEEP)
-            disk.read(1, first=1000)
+            disk.fail()
         for agent in agents:
             wait_for(lambda a=agent: int(a.status()["workers_abandoned"]) > 0, "a worker to be given up",
                      timeout=90, poll=0.5)
