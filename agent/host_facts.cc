@@ -43,10 +43,11 @@ v1::Versions ReadVersions() {
 
 v1::ClockReading ReadClocks() {
   v1::ClockReading reading;
-  const Clock& clock = SystemClock();
-  reading.set_monotonic_ns(clock.MonotonicNs());
-  reading.set_realtime_ns(clock.RealtimeNs());
-  reading.set_boottime_ns(clock.BoottimeNs());
+  const ClockMoment now = SystemClock().ReadTogether();
+  reading.set_monotonic_ns(now.monotonic_ns);
+  reading.set_realtime_ns(now.realtime_ns);
+  reading.set_boottime_ns(now.boottime_ns);
+  reading.set_uncertainty_ns(now.uncertainty_ns);
   return reading;
 }
 

@@ -9,6 +9,8 @@ namespace ffdc {
 namespace {
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int kMaxReadings = 16;
+constexpr uint64_t kCloseNs = 2'000;  // four vDSO calls take a tenth of it
 
 uint64_t Read(clockid_t id) {
   timespec ts{};
@@ -36,6 +38,19 @@ std::string FormatUtc(int64_t wall_ns, const char* format) {
 }
 
 }  // namespace
+
+ClockMoment Clock::ReadTogether() const {
+  ClockMoment best{.uncertainty_ns = UINT64_MAX};
+  for (int reading = 0; reading < kMaxReadings && best.uncertainty_ns > kCloseNs / 2; ++reading) {
+    const uint64_t before_ns = MonotonicNs();
+    const int64_t realtime_ns = RealtimeNs();
+    const uint64_t boottime_ns = BoottimeNs();
+    const uint64_t half_ns = (MonotonicNs() - before_ns + 1) / 2;
+    if (half_ns >= best.uncertainty_ns) continue;
+    best = {realtime_ns, before_ns + half_ns, boottime_ns, half_ns};
+  }
+  return best;
+}
 
 const Clock& SystemClock() {
   static const KernelClock clock;

@@ -8,6 +8,14 @@
 
 namespace ffdc {
 
+// One moment on three clocks.
+struct ClockMoment {
+  int64_t realtime_ns = 0;
+  uint64_t monotonic_ns = 0;
+  uint64_t boottime_ns = 0;
+  uint64_t uncertainty_ns = 0;  // how far the moment may lie to either side of monotonic_ns
+};
+
 class Clock {
  public:
   virtual ~Clock() = default;
@@ -15,9 +23,14 @@ class Clock {
   [[nodiscard]] virtual int64_t RealtimeNs() const = 0;    // CLOCK_REALTIME since the epoch
   [[nodiscard]] virtual uint64_t BoottimeNs() const = 0;
 
+  // The clocks read together: between two readings of the monotonic clock that lie close, so
+  // that a thread that loses its processor in between does not shift one clock against another.
+  [[nodiscard]] ClockMoment ReadTogether() const;
+
   // Wall clock time of a monotonic time, by the clocks' offset now.
   [[nodiscard]] int64_t WallOf(uint64_t monotonic_ns) const {
-    return RealtimeNs() - static_cast<int64_t>(MonotonicNs() - monotonic_ns);
+    const ClockMoment now = ReadTogether();
+    return now.realtime_ns - static_cast<int64_t>(now.monotonic_ns - monotonic_ns);
   }
 };
 

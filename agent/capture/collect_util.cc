@@ -23,8 +23,9 @@ JobClock::JobClock(const v1::CaptureJob& job)
     : realtime_ns_(job.manifest().clock().realtime_ns()),
       monotonic_ns_(job.manifest().clock().monotonic_ns()) {
   if (realtime_ns_ == 0) {
-    realtime_ns_ = SystemClock().RealtimeNs();
-    monotonic_ns_ = SystemClock().MonotonicNs();
+    const ClockMoment now = SystemClock().ReadTogether();
+    realtime_ns_ = now.realtime_ns;
+    monotonic_ns_ = now.monotonic_ns;
   }
 }
 

@@ -85,7 +85,8 @@ void HistoryImpl::Sample() {
   if (left_out_ > 0)
     if (const uint32_t index = current_.IndexOf(kLeftOut); index != HistoryBlockEncoder::kNoIndex)
       current_.Set(index, static_cast<int64_t>(left_out_));
-  current_.EndSample(clock_.MonotonicNs(), clock_.RealtimeNs());
+  const ClockMoment now = clock_.ReadTogether();
+  current_.EndSample(now.monotonic_ns, now.realtime_ns);
 
   const uint64_t max_raw = std::min<uint64_t>(max_bytes_ / kBlocksPerBudget, kHistoryMaxRawBytes / 4);
   if (current_.samples() >= block_samples_ || current_.raw_bytes() >= max_raw) FinishBlock();

