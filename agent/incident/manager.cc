@@ -36,6 +36,18 @@ void MergeClients(v1::Incident& incident) {
   for (auto& [key, client] : merged) *incident.add_clients() = std::move(client);
 }
 
+// What an incident is by its first event.
+v1::Incident FromEvent(const std::string& id, const v1::Event& event) {
+  v1::Incident incident;
+  incident.set_id(id);
+  incident.set_kind(event.kind());
+  incident.set_domain(event.domain());
+  incident.set_severity(event.severity());
+  *incident.mutable_opened_at() = event.first_at();
+  *incident.mutable_subject() = event.subject();
+  return incident;
+}
+
 std::string CaptureProblem(const v1::Capture& capture) {
   switch (capture.state()) {
     case v1::COLLECTING:
@@ -57,38 +69,38 @@ IncidentManager::IncidentManager(IncidentOptions options, const Clock& clock, Uu
 
 void IncidentManager::Load(std::vector<v1::Incident> incidents) {
   for (v1::Incident& incident : incidents) {
-    if (incident.state() == v1::OPEN) quiet_since_ns_[incident.id()] = clock_.MonotonicNs();
+    if (incident.state() == v1::OPEN) open_[incident.id()].quiet_since_ns = clock_.MonotonicNs();
     std::string id = incident.id();
     incidents_.insert_or_assign(std::move(id), std::move(incident));
   }
 }
 
+// The manifest's incident, made from it where the index lost it.
+v1::Incident& IncidentManager::Known(const v1::Manifest& manifest) {
+  const auto [found, lost] = incidents_.try_emplace(manifest.incident_id());
+  v1::Incident& incident = found->second;
+  if (!lost) return incident;
+  const v1::Event& trigger = manifest.trigger();
+  incident = FromEvent(manifest.incident_id(), trigger);
+  incident.set_state(v1::CLOSED);
+  *incident.mutable_last_event_at() = trigger.last_at();
+  *incident.mutable_closed_at() = trigger.last_at();
+  incident.set_cluster(manifest.cluster());
+  incident.set_origin_node(manifest.node());
+  *incident.add_events() = trigger;
+  incident.set_summary(trigger.summary());
+  incident.set_repeat(manifest.repeat());
+  MergeClients(incident);
+  return incident;
+}
+
 void IncidentManager::Adopt(const v1::Manifest& manifest) {
-  if (!incidents_.contains(manifest.incident_id())) {
-    v1::Incident incident;
-    const v1::Event& trigger = manifest.trigger();
-    incident.set_id(manifest.incident_id());
-    incident.set_kind(trigger.kind());
-    incident.set_domain(trigger.domain());
-    incident.set_severity(trigger.severity());
-    incident.set_state(v1::CLOSED);
-    *incident.mutable_opened_at() = trigger.first_at();
-    *incident.mutable_last_event_at() = trigger.last_at();
-    *incident.mutable_closed_at() = trigger.last_at();
-    incident.set_cluster(manifest.cluster());
-    incident.set_origin_node(manifest.node());
-    *incident.mutable_subject() = trigger.subject();
-    *incident.add_events() = trigger;
-    incident.set_summary(trigger.summary());
-    incident.set_repeat(manifest.repeat());
-    MergeClients(incident);
-    incidents_[manifest.incident_id()] = std::move(incident);
-  }
-  CaptureSealed(manifest);
+  v1::Incident& incident = Known(manifest);
+  if (Sealed(incident, manifest)) Changed(incident);
 }
 
 v1::Incident* IncidentManager::FindOpen(const std::string& kind, const std::string& subject_id) {
-  for (const auto& [id, since] : quiet_since_ns_) {
+  for (const auto& [id, open] : open_) {
     v1::Incident& incident = incidents_[id];
     if (incident.kind() == kind && incident.subject().id() == subject_id) return &incident;
   }
@@ -113,12 +125,13 @@ void IncidentManager::OnEvent(const v1::Event& event, bool ended) {
     *known = event;
   }
   known->set_incident_id(incident->id());
+  OpenIncident& open = open_[incident->id()];
   if (ended) {
-    active_[incident->id()].erase(event.id());
+    open.active.erase(event.id());
   } else {
-    active_[incident->id()].insert(event.id());
+    open.active.insert(event.id());
   }
-  quiet_since_ns_[incident->id()] = std::max(quiet_since_ns_[incident->id()], event.last_mono_ns());
+  open.quiet_since_ns = std::max(open.quiet_since_ns, event.last_mono_ns());
   if (ToNs(event.last_at()) > ToNs(incident->last_event_at()))
     *incident->mutable_last_event_at() = event.last_at();
   incident->set_severity(std::max(incident->severity(), event.severity()));
@@ -133,16 +146,10 @@ void IncidentManager::OnEvent(const v1::Event& event, bool ended) {
 }
 
 v1::Incident& IncidentManager::Open(const v1::Event& event) {
-  v1::Incident incident;
-  incident.set_id(ids_.Next());
-  incident.set_kind(event.kind());
-  incident.set_domain(event.domain());
-  incident.set_severity(event.severity());
+  v1::Incident incident = FromEvent(ids_.Next(), event);
   incident.set_state(v1::OPEN);
-  *incident.mutable_opened_at() = event.first_at();
   incident.set_cluster(options_.cluster);
   incident.set_origin_node(options_.node);
-  *incident.mutable_subject() = event.subject();
   incident.set_repeat(std::any_of(incidents_.begin(), incidents_.end(), [&](const auto& known) {
     return known.second.kind() == event.kind() && known.second.subject().id() == event.subject().id() &&
            std::any_of(known.second.captures().begin(), known.second.captures().end(), Captured);
@@ -152,7 +159,7 @@ v1::Incident& IncidentManager::Open(const v1::Event& event) {
   capture.set_state(v1::COLLECTING);
   SetTime(clock_.RealtimeNs(), *capture.mutable_started_at());
   const std::string id = incident.id();
-  quiet_since_ns_[id] = event.last_mono_ns();
+  open_[id].quiet_since_ns = event.last_mono_ns();
   return incidents_[id] = std::move(incident);
 }
 
@@ -176,10 +183,8 @@ const v1::Incident& IncidentManager::OpenManual(const std::string& reason) {
   OnEvent(event, false);
   v1::Incident& incident = *FindOpen(event.kind(), event.subject().id());
   incident.set_reason(reason);
-  event.set_incident_id(incident.id());
   // Over by nature: nothing goes on that could become quiet.
-  active_.erase(incident.id());
-  quiet_since_ns_.erase(incident.id());
+  open_.erase(incident.id());
   incident.set_state(v1::CLOSED);
   *incident.mutable_closed_at() = event.last_at();
   Changed(incident);
@@ -189,15 +194,13 @@ const v1::Incident& IncidentManager::OpenManual(const std::string& reason) {
 void IncidentManager::Tick() {
   const uint64_t now = clock_.MonotonicNs();
   const auto quiet = static_cast<uint64_t>(options_.quiet_after.count());
-  for (auto open = quiet_since_ns_.begin(); open != quiet_since_ns_.end();) {
-    const auto active = active_.find(open->first);
-    if ((active != active_.end() && !active->second.empty()) || now <= open->second + quiet) {
+  for (auto open = open_.begin(); open != open_.end();) {
+    if (!open->second.active.empty() || now <= open->second.quiet_since_ns + quiet) {
       ++open;
       continue;
     }
     v1::Incident& incident = incidents_[open->first];
-    if (active != active_.end()) active_.erase(active);
-    open = quiet_since_ns_.erase(open);
+    open = open_.erase(open);
     incident.set_state(v1::CLOSED);
     SetTime(clock_.RealtimeNs(), *incident.mutable_closed_at());
     Changed(incident);
@@ -214,11 +217,10 @@ v1::Capture& IncidentManager::OwnCapture(v1::Incident& incident) {
   return capture;
 }
 
-void IncidentManager::CaptureSealed(const v1::Manifest& manifest) {
-  const auto found = incidents_.find(manifest.incident_id());
-  if (found == incidents_.end()) return;  // deleted meanwhile
-  v1::Capture& capture = OwnCapture(found->second);
-  if (capture.state() == v1::STORED) return;
+// False: nothing new, it is stored already.
+bool IncidentManager::Sealed(v1::Incident& incident, const v1::Manifest& manifest) {
+  v1::Capture& capture = OwnCapture(incident);
+  if (capture.state() == v1::STORED) return false;
   capture.set_state(v1::SEALED);
   capture.set_bytes(manifest.archive_bytes());
   capture.set_sha256(manifest.archive_sha256());
@@ -234,19 +236,19 @@ void IncidentManager::CaptureSealed(const v1::Manifest& manifest) {
   for (const v1::CollectorResult& result : manifest.collectors()) ok += result.outcome() == v1::OK ? 1 : 0;
   capture.set_collectors_ok(ok);
   capture.set_collectors_failed(static_cast<uint32_t>(manifest.collectors_size()) - ok);
-  *found->second.mutable_completeness()->mutable_losses() = manifest.losses();
-  Changed(found->second);
+  *incident.mutable_completeness()->mutable_losses() = manifest.losses();
+  return true;
 }
 
 void IncidentManager::CaptureStored(const v1::Manifest& manifest, const std::string& where) {
-  Adopt(manifest);
-  const auto found = incidents_.find(manifest.incident_id());
-  v1::Capture& capture = OwnCapture(found->second);
+  v1::Incident& incident = Known(manifest);
+  Sealed(incident, manifest);
+  v1::Capture& capture = OwnCapture(incident);
   capture.set_state(v1::STORED);
   capture.set_where(where);
   capture.clear_error();
   SetTime(clock_.RealtimeNs(), *capture.mutable_stored_at());
-  Changed(found->second);
+  Changed(incident);
 }
 
 void IncidentManager::CaptureFailed(const std::string& id, const std::string& error) {
@@ -307,8 +309,7 @@ Result<const v1::Incident*> IncidentManager::Pin(const std::string& id, bool pin
 
 void IncidentManager::Forget(const std::string& id) {
   incidents_.erase(id);
-  active_.erase(id);
-  quiet_since_ns_.erase(id);
+  open_.erase(id);
 }
 
 std::vector<std::string> IncidentManager::KeepIds() const {
@@ -318,8 +319,6 @@ std::vector<std::string> IncidentManager::KeepIds() const {
   }
   return ids;
 }
-
-uint64_t IncidentManager::open() const { return quiet_since_ns_.size(); }
 
 void IncidentManager::Changed(v1::Incident& incident) {
   SettleCompleteness(incident);

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -54,7 +53,6 @@ class IncidentManager {
   void Tick();  // closes what is quiet; once a second
 
   // Captures of this node.
-  void CaptureSealed(const v1::Manifest& manifest);
   void CaptureStored(const v1::Manifest& manifest, const std::string& where);
   void CaptureFailed(const std::string& id, const std::string& error);
   void CaptureDropped(const std::string& id, const std::string& reason);
@@ -69,11 +67,18 @@ class IncidentManager {
 
   // Pinned or open: what retention must not touch.
   [[nodiscard]] std::vector<std::string> KeepIds() const;
-  [[nodiscard]] uint64_t open() const;
+  [[nodiscard]] uint64_t open() const { return open_.size(); }
   [[nodiscard]] uint64_t total() const { return incidents_.size(); }
 
  private:
+  struct OpenIncident {
+    uint64_t quiet_since_ns = 0;   // monotonic time of its last event
+    std::set<std::string> active;  // its events that have not ended
+  };
+
   v1::Incident& Open(const v1::Event& event);
+  v1::Incident& Known(const v1::Manifest& manifest);
+  bool Sealed(v1::Incident& incident, const v1::Manifest& manifest);
   v1::Incident* FindOpen(const std::string& kind, const std::string& subject_id);
   v1::Capture& OwnCapture(v1::Incident& incident);
   void Changed(v1::Incident& incident);
@@ -83,9 +88,8 @@ class IncidentManager {
   const Clock& clock_;
   UuidGenerator& ids_;
   IncidentCallbacks callbacks_;
-  std::map<std::string, v1::Incident> incidents_;        // by id, so oldest first
-  std::map<std::string, std::set<std::string>> active_;  // incident -> events that have not ended
-  std::map<std::string, uint64_t> quiet_since_ns_;       // open incident -> monotonic time of its last event
+  std::map<std::string, v1::Incident> incidents_;  // by id, so oldest first
+  std::map<std::string, OpenIncident> open_;
 };
 
 }  // namespace ffdc

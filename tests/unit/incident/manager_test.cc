@@ -103,7 +103,7 @@ TEST_F(ManagerTest, ClosesWhenItsEventsEndedAndItIsQuiet) {
 TEST_F(ManagerTest, AFailureAfterTheQuietIsANewIncidentAndARepeat) {
   v1::Event event = Event("loop:/a", "e1");
   manager_->OnEvent(event, false);
-  manager_->CaptureSealed(Sealed(opened_[0], event));
+  manager_->Adopt(Sealed(opened_[0], event));
   manager_->OnEvent(event, true);
   clock_.now_ns += 61 * kSecond;
   manager_->Tick();
@@ -131,7 +131,7 @@ TEST_F(ManagerTest, CaptureStatesAndCompleteness) {
   const v1::Event event = Event("loop:/a", "e1");
   manager_->OnEvent(event, false);
   const v1::Manifest manifest = Sealed(opened_[0], event);
-  manager_->CaptureSealed(manifest);
+  manager_->Adopt(manifest);
   const v1::Incident* incident = manager_->Get(opened_[0]);
   EXPECT_EQ(incident->captures(0).state(), v1::SEALED);
   EXPECT_EQ(incident->captures(0).collectors_ok(), 1u);
@@ -140,7 +140,7 @@ TEST_F(ManagerTest, CaptureStatesAndCompleteness) {
   manager_->CaptureStored(manifest, "dir:/store");
   EXPECT_EQ(incident->captures(0).state(), v1::STORED);
   EXPECT_TRUE(incident->completeness().complete());
-  manager_->CaptureSealed(manifest);  // told twice, in the wrong order
+  manager_->Adopt(manifest);  // told twice, in the wrong order
   EXPECT_EQ(incident->captures(0).state(), v1::STORED);
   EXPECT_EQ(incident->captures_size(), 1);
 }
