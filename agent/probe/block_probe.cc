@@ -63,6 +63,7 @@ class KernelBlockProbe : public BlockProbe {
       bio_reason_ = "no bio-based device is watched";
     }
     if (const auto started = StartBlockedTasks(); !started) tasks_reason_ = started.error().message;
+    OpName(0);       // reads the kernel's words from its types now, not while the first failure waits
     malloc_trim(0);  // the kernel's types were large, and are not needed any more
   }
 
