@@ -70,13 +70,6 @@ Result<MapView> MapView::Open(int map_fd, uint64_t offset, size_t size) {
   return MapView(static_cast<std::byte*>(base), mapped, skip);
 }
 
-MapView& MapView::operator=(MapView&& other) noexcept {
-  std::swap(base_, other.base_);
-  std::swap(mapped_, other.mapped_);
-  std::swap(skip_, other.skip_);
-  return *this;
-}
-
 MapView::~MapView() {
   if (base_ != nullptr) munmap(base_, mapped_);
 }

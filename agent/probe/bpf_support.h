@@ -74,11 +74,10 @@ ProgramStats GetProgramStats(const bpf_program* program);
 // kernel maps all of it at once, so that each page of it counts as ours.
 class MapView {
  public:
-  MapView() = default;
   static Result<MapView> Open(int map_fd, uint64_t offset, size_t size);
   MapView(MapView&& other) noexcept
       : base_(std::exchange(other.base_, nullptr)), mapped_(other.mapped_), skip_(other.skip_) {}
-  MapView& operator=(MapView&& other) noexcept;
+  MapView& operator=(MapView&& other) = delete;
   MapView(const MapView&) = delete;
   MapView& operator=(const MapView&) = delete;
   ~MapView();

@@ -89,28 +89,29 @@ uint32_t HistoryShift(uint64_t budget_bytes, uint32_t cpus) {
 }
 
 FlightRecorder::FlightRecorder(int history_fd, int locks_fd, ffdc_block_state* state, Options options)
-    : history_fd_(history_fd), locks_fd_(locks_fd), state_(state), options_(std::move(options)) {
+    : history_fd_(history_fd),
+      locks_fd_(locks_fd),
+      state_(state),
+      options_(std::move(options)),
+      capacity_(uint64_t{1} << options_.shift) {
   for (uint32_t half = 0; half < 2; ++half) {
     taken_[half].resize(options_.cpus);
     for (uint32_t cpu = 0; cpu < options_.cpus; ++cpu) {
       ffdc_block_ring& ring = state_->cpus[cpu].rings[half];
-      ring.base = static_cast<uint32_t>(RecordOffset(half, cpu, 0) / sizeof(ffdc_io_record));
-      ring.mask = (1u << options_.shift) - 1;
+      ring.base = RecordIndex(half, cpu, 0);
+      ring.mask = static_cast<uint32_t>(capacity_ - 1);
     }
   }
   Shared(state_->control.armed).store(1);
 }
 
-uint64_t FlightRecorder::RecordOffset(uint32_t half, uint32_t cpu, uint64_t position) const {
-  const uint64_t ring = uint64_t{half} * options_.cpus + cpu;
-  return ((ring << options_.shift) + (position & ((uint64_t{1} << options_.shift) - 1))) *
-         sizeof(ffdc_io_record);
+uint32_t FlightRecorder::RecordIndex(uint32_t half, uint32_t cpu, uint64_t position) const {
+  return static_cast<uint32_t>((half * options_.cpus + cpu) * capacity_ + position % capacity_);
 }
 
 FlightRecorder::Range FlightRecorder::Waiting(uint32_t half, uint32_t cpu) const {
-  const uint64_t capacity = uint64_t{1} << options_.shift;
   const uint64_t end = Shared(state_->cpus[cpu].rings[half].written).load();
-  return {std::max(taken_[half][cpu], end > capacity ? end - capacity : 0), end};
+  return {std::max(taken_[half][cpu], end > capacity_ ? end - capacity_ : 0), end};
 }
 
 // Until Release(), no failure may flip back to the half that is frozen now.
@@ -162,14 +163,13 @@ void FlightRecorder::Rearm() {
 }
 
 std::vector<FlightRecorder::Range> FlightRecorder::TakeRanges(uint32_t half, const ffdc_io_record* rings) {
-  const uint64_t capacity = uint64_t{1} << options_.shift;
   std::vector<Range> ranges(options_.cpus);
   for (uint32_t cpu = 0; cpu < options_.cpus; ++cpu) {
     Range& range = ranges[cpu];
     range = Waiting(half, cpu);
     // A record's time is written last: an unfinished one still has that of its last use, or none.
     const auto time_ns = [&](uint64_t position) {
-      return rings[cpu * capacity + position % capacity].complete_ns;
+      return rings[cpu * capacity_ + position % capacity_].complete_ns;
     };
     const auto unfinished = [&](uint64_t position) {
       return time_ns(position) < (position == 0 ? 1 : time_ns(position - 1));
@@ -181,9 +181,8 @@ std::vector<FlightRecorder::Range> FlightRecorder::TakeRanges(uint32_t half, con
 }
 
 Result<FlightRecorder::Kept> FlightRecorder::CopyHalf(uint32_t half) {
-  const uint64_t capacity = uint64_t{1} << options_.shift;
-  const auto view =
-      MapView::Open(history_fd_, RecordOffset(half, 0, 0), options_.cpus * capacity * sizeof(ffdc_io_record));
+  const auto view = MapView::Open(history_fd_, uint64_t{RecordIndex(half, 0, 0)} * sizeof(ffdc_io_record),
+                                  options_.cpus * capacity_ * sizeof(ffdc_io_record));
   const auto* rings = view ? reinterpret_cast<const ffdc_io_record*>(view->data()) : nullptr;
   const std::vector<Range> ranges = TakeRanges(half, rings);
 
@@ -195,10 +194,10 @@ Result<FlightRecorder::Kept> FlightRecorder::CopyHalf(uint32_t half) {
   if (!view) return Unexpected(view.error());
   FFDC_ASSIGN(segment->memfd, NewSegment());
   for (uint32_t cpu = 0; cpu < options_.cpus; ++cpu) {
-    const ffdc_io_record* ring = rings + cpu * capacity;
+    const ffdc_io_record* ring = rings + cpu * capacity_;
     for (uint64_t at = ranges[cpu].begin; at < ranges[cpu].end;) {
-      const uint64_t run = std::min(ranges[cpu].end - at, capacity - at % capacity);
-      const ffdc_io_record* records = ring + at % capacity;
+      const uint64_t run = std::min(ranges[cpu].end - at, capacity_ - at % capacity_);
+      const ffdc_io_record* records = ring + at % capacity_;
       if (kept.oldest_ns == 0 || records->complete_ns < kept.oldest_ns) kept.oldest_ns = records->complete_ns;
       const std::string_view bytes(reinterpret_cast<const char*>(records), run * sizeof(*records));
       FFDC_TRY(WriteAll(segment->memfd.get(), bytes, "the I/O history"));
@@ -266,7 +265,7 @@ uint64_t FlightRecorder::Records(uint64_t* oldest_mono_ns) const {
     if (waiting.begin == waiting.end) continue;
     records += waiting.end - waiting.begin;
     ffdc_io_record record{};
-    const auto index = static_cast<uint32_t>(RecordOffset(half, cpu, waiting.begin) / sizeof(record));
+    const auto index = RecordIndex(half, cpu, waiting.begin);
     if (bpf_map_lookup_elem(history_fd_, &index, &record) == 0) note(record.complete_ns);
   }
   if (oldest_mono_ns != nullptr) *oldest_mono_ns = oldest;

@@ -55,12 +55,14 @@ class FlightRecorder {
   void DropOld();
   Result<> MergeSmallest();
   [[nodiscard]] Range Waiting(uint32_t half, uint32_t cpu) const;
-  [[nodiscard]] uint64_t RecordOffset(uint32_t half, uint32_t cpu, uint64_t position) const;
+  // Where the record lies in the map.
+  [[nodiscard]] uint32_t RecordIndex(uint32_t half, uint32_t cpu, uint64_t position) const;
 
   int history_fd_;
   int locks_fd_;
   ffdc_block_state* state_;
   Options options_;
+  uint64_t capacity_;               // records of one CPU in one half, a power of two
   std::vector<uint64_t> taken_[2];  // per CPU: records before this one were copied already
   std::deque<Kept> kept_;           // oldest first
   uint64_t lost_records_ = 0;

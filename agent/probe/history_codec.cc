@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <unordered_set>
 
 #include "probe/history.h"
 
@@ -89,12 +90,12 @@ class Reader {
     return count;
   }
 
- private:
   void Break() {
     ok_ = false;
     rest_ = {};
   }
 
+ private:
   std::string_view rest_;
   bool ok_ = true;
 };
@@ -129,9 +130,8 @@ class BlockDecoder {
     for (size_t i = 0; i < count && reader_.ok(); ++i) {
       const size_t length = reader_.Varint();
       const std::string name(length <= kHistoryMaxNameBytes ? reader_.Bytes(length) : std::string_view());
-      if (name.empty() || names_.size() >= kHistoryMaxNames ||
-          !index_.emplace(name, static_cast<uint32_t>(names_.size())).second) {
-        reader_ = Failed();
+      if (name.empty() || names_.size() >= kHistoryMaxNames || !known_.insert(name).second) {
+        reader_.Break();
         return false;
       }
       names_.push_back(name);
@@ -147,7 +147,7 @@ class BlockDecoder {
     for (size_t i = 0; i < count; ++i) {
       const uint64_t index = reader_.Varint();
       if (index >= names_.size()) {
-        reader_ = Failed();
+        reader_.Break();
         return false;
       }
       present_[index] = !present_[index];
@@ -168,17 +168,11 @@ class BlockDecoder {
     }
   }
 
-  static Reader Failed() {
-    Reader reader({});
-    reader.Bytes(1);
-    return reader;
-  }
-
   Reader reader_;
   uint64_t mono_ns_ = 0;
   uint64_t wall_ns_ = 0;
   std::vector<std::string> names_;
-  std::unordered_map<std::string, uint32_t> index_;
+  std::unordered_set<std::string> known_;  // names_
   std::vector<uint64_t> last_;
   std::vector<uint32_t> place_;
   std::vector<bool> present_;
