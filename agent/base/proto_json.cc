@@ -6,6 +6,8 @@
 
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace ffdc {
 namespace {
 
@@ -14,31 +16,11 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-// Length of the UTF-8 sequence at the front of text; 0 if there is none (RFC 3629, 4).
-size_t SequenceLength(std::string_view text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto tail = [&](size_t i) { return byte(i) >= 0x80 && byte(i) <= 0xbf; };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return tail(1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    const bool overlong = lead == 0xe0 && byte(1) < 0xa0;
-    const bool surrogate = lead == 0xed && byte(1) > 0x9f;
-    return tail(1) && tail(2) && !overlong && !surrogate ? 3 : 0;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    const bool overlong = lead == 0xf0 && byte(1) < 0x90;
-    const bool beyond = lead == 0xf4 && byte(1) > 0x8f;
-    return tail(1) && tail(2) && tail(3) && !overlong && !beyond ? 4 : 0;
-  }
-  return 0;
-}
-
 // True if text had to be changed.
 bool Scrub(std::string* text) {
   bool changed = false;
   for (size_t i = 0; i < text->size();) {
-    size_t length = SequenceLength(std::string_view(*text).substr(i));
+    size_t length = Utf8SequenceLength(std::string_view(*text).substr(i));
     if (length == 0) {
       (*text)[i] = '?';
       length = 1;

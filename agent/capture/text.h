@@ -11,8 +11,6 @@
 
 namespace ffdc {
 
-// Length of the UTF-8 sequence that `bytes` starts with; 0: it starts with none.
-size_t Utf8SequenceLength(std::string_view bytes);
 // Valid UTF-8 whatever came in: bytes that are none become the text "\xNN".
 std::string Utf8Text(std::string_view bytes);
 // As Utf8Text, and control characters but the tab also become "\xNN": one line,

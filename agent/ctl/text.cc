@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
+
+#include "base/utf8.h"
 
 namespace ffdc::ctl {
 namespace {
@@ -15,19 +16,12 @@ struct CodePoint {
 };
 
 CodePoint Decode(std::string_view text) {
+  const size_t bytes = Utf8SequenceLength(text);
+  if (bytes == 0) return {};
   const auto lead = static_cast<unsigned char>(text[0]);
-  if (lead < 0x80) return {lead, 1, true};
-  const size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < bytes) return {};
-  auto value = static_cast<char32_t>(lead & (0x7f >> bytes));
-  for (size_t i = 1; i < bytes; ++i) {
-    const auto next = static_cast<unsigned char>(text[i]);
-    if ((next & 0xc0) != 0x80) return {};
-    value = value << 6 | (next & 0x3fu);
-  }
-  constexpr std::array<char32_t, 5> kSmallest{0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = value >= 0xd800 && value <= 0xdfff;
-  if (value < kSmallest[bytes] || value > 0x10ffff || surrogate) return {};
+  auto value = static_cast<char32_t>(bytes == 1 ? lead : lead & (0x7f >> bytes));
+  for (const char next : text.substr(1, bytes - 1))
+    value = value << 6 | (static_cast<unsigned char>(next) & 0x3fu);
   return {value, bytes, true};
 }
 

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/fs.h"
+#include "base/utf8.h"
 #include "ffdc/abi/block.h"
 
 namespace ffdc {
@@ -21,25 +22,10 @@ constexpr uint32_t kCdromMajor = 11;
 constexpr uint32_t kNbdMajor = 43;
 constexpr std::string_view kScsiTypeRom = "5";
 
-// Length of the printable UTF-8 sequence at the start of text; 0 where there is none.
-size_t Utf8Length(std::string_view text) {
-  const auto byte = [&text](size_t i) -> uint32_t {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
-  };
-  const auto continues = [&byte](size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const uint32_t lead = byte(0);
-  if (lead < 0x80) return lead >= 0x20 && lead != 0x7f ? 1 : 0;
-  if (lead >= 0xc2 && lead <= 0xdf) return continues(1) && (lead > 0xc2 || byte(1) >= 0xa0) ? 2 : 0;
-  if ((lead & 0xf0) == 0xe0) {
-    const uint32_t code = (lead & 0x0f) << 12 | (byte(1) & 0x3f) << 6;
-    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    return continues(1) && continues(2) && code >= 0x800 && !surrogate ? 3 : 0;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    const uint32_t code = (lead & 0x07) << 18 | (byte(1) & 0x3f) << 12;
-    return continues(1) && continues(2) && continues(3) && code >= 0x10000 && code <= 0x10ffff ? 4 : 0;
-  }
-  return 0;
+// C0, DEL and C1.
+bool IsControl(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character.front());
+  return first < 0x20 || first == 0x7f || (first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0);
 }
 
 std::string LastComponent(const fs::path& link) {
@@ -190,22 +176,7 @@ std::string FormatDev(uint32_t dev) {
   return std::to_string(FFDC_DEV_MAJOR(dev)) + ":" + std::to_string(FFDC_DEV_MINOR(dev));
 }
 
-std::string PrintableUtf8(std::string_view bytes) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string out;
-  out.reserve(bytes.size());
-  while (!bytes.empty()) {
-    const auto first = static_cast<unsigned char>(bytes.front());
-    const size_t length = Utf8Length(bytes);
-    if (length == 0) {
-      out.append("\\x").append(1, kHex[first >> 4]).append(1, kHex[first & 0xf]);
-    } else {
-      out.append(bytes.substr(0, length));
-    }
-    bytes.remove_prefix(std::max<size_t>(length, 1));
-  }
-  return out;
-}
+std::string PrintableUtf8(std::string_view bytes) { return EscapeBytes(bytes, IsControl); }
 
 void HiddenDisks::Load() {
   if (loaded_) return;
