@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/fs.h"
-#include "capture/text.h"
+#include "base/text.h"
 #include "ffdc/abi/block.h"
 
 namespace ffdc {

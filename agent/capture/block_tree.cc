@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/fs.h"
+#include "base/text.h"
 #include "capture/block_stack.h"
 #include "capture/text.h"
 

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/fs.h"
+#include "base/text.h"
 #include "capture/block_stack.h"
 #include "capture/collector.h"
 #include "capture/json_line.h"

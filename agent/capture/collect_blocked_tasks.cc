@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/fs.h"
+#include "base/text.h"
 #include "capture/blocked_tasks.h"
 #include "capture/collector.h"
 #include "capture/text.h"

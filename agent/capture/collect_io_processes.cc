@@ -10,10 +10,10 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/text.h"
 #include "capture/blocked_tasks.h"
 #include "capture/collector.h"
 #include "capture/process_io.h"
-#include "capture/text.h"
 
 namespace ffdc {
 namespace {

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/text.h"
 #include "capture/collector.h"
 #include "capture/json_line.h"
 #include "capture/node_state.h"

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/text.h"
 #include "capture/node_state.h"
 #include "capture/text.h"
 

@@ -3,8 +3,8 @@
 #include <system_error>
 
 #include "base/fs.h"
+#include "base/text.h"
 #include "capture/process_io.h"
-#include "capture/text.h"
 #include "ffdc/abi/block.h"
 
 namespace ffdc {

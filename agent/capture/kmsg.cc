@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "capture/text.h"
 
 namespace ffdc {
@@ -19,35 +20,10 @@ constexpr size_t kMaxRecordBytes = 32u << 10;
 // may read it twice, till its deadline.
 constexpr uint64_t kMaxReadNs = 1'500'000'000;
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// The kernel writes bytes outside printable ASCII, and the backslash, as \xNN.
-std::string UndoEscapes(std::string_view escaped) {
-  std::string bytes;
-  bytes.reserve(escaped.size());
-  for (size_t i = 0; i < escaped.size(); ++i) {
-    if (escaped[i] == '\\' && i + 3 < escaped.size() && escaped[i + 1] == 'x') {
-      const int high = HexDigit(escaped[i + 2]);
-      const int low = HexDigit(escaped[i + 3]);
-      if (high >= 0 && low >= 0) {
-        bytes += static_cast<char>(high << 4 | low);
-        i += 3;
-        continue;
-      }
-    }
-    bytes += escaped[i];
-  }
-  return bytes;
-}
-
 // A newline inside a record starts a line with an indent that no record starts with.
 std::string Printable(std::string_view escaped) {
-  const std::string bytes = UndoEscapes(escaped);
+  // The kernel escapes bytes outside printable ASCII, and the backslash.
+  const std::string bytes = UndoHexEscapes(escaped);
   std::string_view rest = bytes;
   std::string text = PlainText(NextLine(rest));
   while (!rest.empty()) text += "\n    " + PlainText(NextLine(rest));

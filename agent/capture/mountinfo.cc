@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/mountinfo.h"
 
+#include "base/text.h"
 #include "capture/collect_util.h"
-#include "capture/text.h"
 
 namespace ffdc {
 namespace {

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <cstring>
 #include <optional>
 #include <sstream>
 
 #include "base/fs.h"
+#include "base/text.h"
 
 namespace ffdc {
 namespace {
@@ -36,23 +36,6 @@ bool IsContainerId(std::string_view text) {
          });
 }
 
-// systemd.unit(5), "string escaping for inclusion in unit names": "\x2d" is "-".
-std::string UnescapeUnit(std::string_view text) {
-  std::string plain;
-  for (size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    const char* digits = text.data() + i + 2;
-    if (text[i] == '\\' && i + 3 < text.size() && text[i + 1] == 'x' &&
-        std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2) {
-      plain += static_cast<char>(value);
-      i += 3;
-    } else {
-      plain += text[i];
-    }
-  }
-  return plain;
-}
-
 using Named = std::optional<std::pair<std::string, std::string>>;  // type, name
 
 // "docker-<id>.scope", "cri-containerd-<id>.scope", "libpod-<id>.scope", or the bare id (cgroupfs driver).
@@ -68,16 +51,17 @@ Named AsContainer(std::string_view component) {
 // containers.
 Named AsMachine(std::string_view component) {
   if (!StartsWith(component, "machine-") || !CutSuffix(component, ".scope")) return std::nullopt;
-  const std::string name = UnescapeUnit(component.substr(strlen("machine-")));
+  const std::string name = UndoHexEscapes(component.substr(strlen("machine-")));
   if (!StartsWith(name, "qemu-")) return std::pair("container", name);
   const size_t number_end = name.find('-', strlen("qemu-"));
   return std::pair("vm", number_end == std::string::npos ? name : name.substr(number_end + 1));
 }
 
+// systemd.unit(5), "string escaping for inclusion in unit names": "\x2d" is "-".
 Named AsUnit(std::string_view component) {
   for (const std::string_view suffix : {".service", ".scope", ".socket", ".mount", ".swap"}) {
     std::string_view rest = component;
-    if (CutSuffix(rest, suffix)) return std::pair("systemd_unit", UnescapeUnit(component));
+    if (CutSuffix(rest, suffix)) return std::pair("systemd_unit", UndoHexEscapes(component));
   }
   return std::nullopt;
 }

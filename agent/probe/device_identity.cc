@@ -2,10 +2,10 @@
 #include "probe/device_identity.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include "base/fs.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "ffdc/abi/block.h"
 
@@ -185,18 +185,10 @@ void HiddenDisks::Load() {
   if (!text) return;
   std::string_view rest = *text;
   while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    std::array<std::string_view, 3> fields;  // major, minor, name
-    size_t at = 0;
-    for (auto& field : fields) {
-      at = std::min(line.find_first_not_of(' ', at), line.size());
-      const size_t end = std::min(line.find(' ', at), line.size());
-      field = line.substr(at, end - at);
-      at = end;
-    }
-    if (const auto dev = ParseDev(std::string(fields[0]) + ":" + std::string(fields[1])))
-      devs_.emplace(fields[2], *dev);
+    std::string_view line = NextLine(rest);
+    const std::string major(NextWord(line));
+    const std::string minor(NextWord(line));
+    if (const auto dev = ParseDev(major + ":" + minor)) devs_.emplace(NextWord(line), *dev);
   }
 }
 

@@ -12,6 +12,7 @@
 #include <unordered_set>
 
 #include "base/fs.h"
+#include "base/text.h"
 #include "ffdc/abi/block.h"
 
 namespace ffdc {
@@ -136,11 +137,7 @@ void MountTable::Update() {
   while ((got = read(fd_.get(), chunk.data(), chunk.size())) > 0 || (got < 0 && errno == EINTR))
     if (got > 0) text.append(chunk.data(), static_cast<size_t>(got));
   std::string_view rest = text;
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    ParseLine(line);
-  }
+  while (!rest.empty()) ParseLine(NextLine(rest));
 }
 
 // 36 35 98:0 /root /mount/point rw,noatime master:1 - ext3 /dev/root rw

@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <optional>
+
+#include "base/text.h"
 
 namespace ffdc {
 namespace fs = std::filesystem;
@@ -31,38 +32,18 @@ constexpr std::array<std::string_view, 15> kInterfaceColumns = {
 constexpr std::array<std::string_view, 5> kLoadColumns = {"1m_x100", "5m_x100", "15m_x100", "running",
                                                           "tasks"};
 
-std::string_view NextLine(std::string_view& text) {
-  const std::string_view line = text.substr(0, text.find('\n'));
-  text.remove_prefix(std::min(line.size() + 1, text.size()));
-  return line;
-}
-
-std::string_view NextWord(std::string_view& line) {
-  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-  const std::string_view word = line.substr(0, line.find(' '));
-  line.remove_prefix(word.size());
-  return word;
-}
-
 // Counters are unsigned 64 bits wide in the kernel; differences survive the cast.
-std::optional<int64_t> ParseNumber(std::string_view word) {
-  const char* const end = word.data() + word.size();
-  if (word.starts_with('-')) {
-    int64_t value = 0;
-    const auto parsed = std::from_chars(word.data(), end, value);
-    return parsed.ec == std::errc() && parsed.ptr == end ? std::optional(value) : std::nullopt;
-  }
-  uint64_t value = 0;
-  const auto parsed = std::from_chars(word.data(), end, value);
-  if (word.empty() || parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
-  return static_cast<int64_t>(value);
+std::optional<int64_t> ParseCounter(std::string_view word) {
+  if (word.starts_with('-')) return ParseNumber<int64_t>(word);
+  const auto value = ParseNumber<uint64_t>(word);
+  return value ? std::optional(static_cast<int64_t>(*value)) : std::nullopt;
 }
 
 // At most values.size() numbers from the line's start; how many there were.
 size_t ParseNumbers(std::string_view line, std::span<int64_t> values) {
   size_t count = 0;
   while (count < values.size()) {
-    const auto number = ParseNumber(NextWord(line));
+    const auto number = ParseCounter(NextWord(line));
     if (!number) break;
     values[count++] = *number;
   }
@@ -132,7 +113,7 @@ void ParsePressure(std::string_view text, HistoryRows& rows) {
     const std::string_view key = NextWord(line);
     const size_t at = line.find(kTotal);
     if (at == std::string_view::npos) continue;
-    if (const auto total = ParseNumber(line.substr(at + kTotal.size())))
+    if (const auto total = ParseCounter(line.substr(at + kTotal.size())))
       rows.Row(key, std::span(&*total, 1), NameTotal);
   }
 }
@@ -142,7 +123,7 @@ void ParseVmstat(std::string_view text, HistoryRows& rows) {
   while (!text.empty()) {
     std::string_view line = NextLine(text);
     const std::string_view key = NextWord(line);
-    if (const auto value = ParseNumber(NextWord(line))) rows.Row(key, std::span(&*value, 1), NamePlain);
+    if (const auto value = ParseCounter(NextWord(line))) rows.Row(key, std::span(&*value, 1), NamePlain);
   }
 }
 
@@ -151,7 +132,7 @@ void ParseMeminfo(std::string_view text, HistoryRows& rows) {
   while (!text.empty()) {
     std::string_view line = NextLine(text);
     std::string_view key = NextWord(line);
-    const auto value = ParseNumber(NextWord(line));
+    const auto value = ParseCounter(NextWord(line));
     if (!value || !key.ends_with(':')) continue;
     key.remove_suffix(1);
     rows.Row(key, std::span(&*value, 1), NextWord(line) == "kB" ? NameKilobytes : NamePlain);

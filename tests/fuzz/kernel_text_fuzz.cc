@@ -9,7 +9,6 @@
 #include "capture/mountinfo.h"
 #include "capture/node_state.h"
 #include "capture/process_io.h"
-#include "capture/text.h"
 
 // After json_line.h, which has a word with the sanitizer about it.
 #include <rapidjson/reader.h>

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "base/text.h"
 #include "capture/kmsg.h"
 #include "capture/text.h"
 

@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "base/fs.h"
+#include "base/text.h"
 #include "capture/collect_util.h"
 #include "capture/collector.h"
-#include "capture/text.h"
 #include "fakes/temp_dir.h"
 
 namespace ffdc {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/node_state.h"
+#include "capture/text.h"
 #include "collect_fixture.h"
 
 namespace ffdc {

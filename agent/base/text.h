@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cuts text of the kernel and of processes into lines, words and numbers.
+#pragma once
+
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace ffdc {
+
+// The whole of `text` as a number.
+template <class T>
+std::optional<T> ParseNumber(std::string_view text, int base = 10) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// Cuts the next run of non-blanks off the front of `text`; empty at its end.
+std::string_view NextWord(std::string_view& text);
+// Cuts the next line off the front of `text`, without its newline.
+std::string_view NextLine(std::string_view& text);
+std::string_view Trim(std::string_view text);
+
+// "\xNN", as the kernel's log and systemd's unit names have it, as the byte it stands for.
+std::string UndoHexEscapes(std::string_view text);
+
+}  // namespace ffdc
