@@ -47,6 +47,36 @@ std::string ReadLine(const fs::path& path) {
   return *data;
 }
 
+Result<> ForEachLine(const fs::path& path, const std::function<bool(std::string_view)>& sink,
+                     size_t max_line_bytes) {
+  FFDC_ASSIGN(const Fd fd, OpenFile(path, O_RDONLY | O_NOCTTY));
+  return ForEachLine(fd.get(), path.string(), sink, max_line_bytes);
+}
+
+Result<> ForEachLine(int fd, std::string_view name, const std::function<bool(std::string_view)>& sink,
+                     size_t max_line_bytes) {
+  std::string pending;
+  std::array<char, 64u << 10> chunk;
+  for (;;) {
+    const ssize_t got = read(fd, chunk.data(), chunk.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FailErrno("cannot read " + std::string(name));
+    if (got == 0) break;
+    pending.append(chunk.data(), static_cast<size_t>(got));
+    size_t start = 0;
+    for (size_t end; (end = pending.find('\n', start)) != std::string::npos; start = end + 1) {
+      if (!sink(std::string_view(pending).substr(start, end - start))) return {};
+    }
+    pending.erase(0, start);
+    if (pending.size() >= max_line_bytes) {
+      if (!sink(pending)) return {};
+      pending.clear();
+    }
+  }
+  if (!pending.empty()) sink(pending);
+  return {};
+}
+
 Result<> WriteAll(int fd, std::string_view data, std::string_view name) {
   while (!data.empty()) {
     const ssize_t put = write(fd, data.data(), data.size());

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,14 @@ namespace ffdc {
 Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_bytes = 16u << 20);
 // As ReadFile, trailing white space cut off; empty on any error. For optional sysfs attributes.
 std::string ReadLine(const std::filesystem::path& path);
+
+// Calls sink per line, without its newline, until the end or until sink returns
+// false. Reads as it goes; a line longer than max_line_bytes comes in pieces.
+Result<> ForEachLine(const std::filesystem::path& path, const std::function<bool(std::string_view)>& sink,
+                     size_t max_line_bytes = 1u << 20);
+// As above, from where fd (blocking) stands. `name` is for the error's text.
+Result<> ForEachLine(int fd, std::string_view name, const std::function<bool(std::string_view)>& sink,
+                     size_t max_line_bytes = 1u << 20);
 
 // All of data; retries short writes and EINTR. `name` is for the error's text.
 Result<> WriteAll(int fd, std::string_view data, std::string_view name);

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/mountinfo.h"
 #include "capture/collect_util.h"
-#include "capture/mountinfo.h"
 
 namespace ffdc {
 

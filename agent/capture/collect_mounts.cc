@@ -3,9 +3,9 @@
 // mount that failed would hang.
 #include <chrono>
 
+#include "base/mountinfo.h"
 #include "capture/collect_util.h"
 #include "capture/collector.h"
-#include "capture/mountinfo.h"
 #include "capture/node_state.h"
 #include "capture/text.h"
 

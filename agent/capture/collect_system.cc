@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 
+#include "base/fs.h"
 #include "capture/collector.h"
 #include "capture/node_state.h"
 #include "capture/text.h"

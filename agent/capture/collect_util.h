@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,11 +37,6 @@ class JobClock {
   int64_t realtime_ns_;
   uint64_t monotonic_ns_;
 };
-
-// Calls sink per line, without its newline, until the end or until sink returns
-// false. Reads as it goes; a line longer than max_line_bytes comes in pieces.
-Result<> ForEachLine(const std::filesystem::path& path, const std::function<bool(std::string_view)>& sink,
-                     size_t max_line_bytes = 1u << 20);
 
 // Names in a folder, sorted; empty where it cannot be read.
 std::vector<std::string> FolderEntries(const std::filesystem::path& path);

@@ -8,9 +8,8 @@
 #include <cctype>
 #include <cstring>
 #include <optional>
-#include <sstream>
 
-#include "base/fs.h"
+#include "base/mountinfo.h"
 #include "base/text.h"
 
 namespace ffdc {
@@ -97,27 +96,15 @@ v1::Client ClientOfCgroupPath(std::string_view path) {
   return client;
 }
 
-ClientResolver::ClientResolver(const std::filesystem::path& mountinfo) {
-  const auto text = ReadFile(mountinfo);
-  if (!text) return;
-  std::istringstream lines(*text);
-  for (std::string line; std::getline(lines, line);) {
-    // proc(5): "36 35 98:0 /root /mount/point options ... - fstype source super-options"
-    const size_t separator = line.find(" - ");
-    if (separator == std::string::npos) continue;
-    std::istringstream head(line.substr(0, separator));
-    std::istringstream tail(line.substr(separator + 3));
-    std::string skip;
-    std::string mount_point;
-    std::string type;
-    std::string source;
-    std::string options;
-    head >> skip >> skip >> skip >> skip >> mount_point;
-    tail >> type >> source >> options;
-    const bool unified = type == "cgroup2";
-    if (!unified && (type != "cgroup" || options.find("blkio") == std::string::npos)) continue;
-    Fd fd(open(mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (fd.valid()) mounts_.push_back({mount_point, unified, std::move(fd)});
+ClientResolver::ClientResolver(const std::filesystem::path& proc) {
+  const auto list = ReadMounts(proc);
+  if (!list) return;
+  for (const Mount& mount : list->mounts) {
+    const bool unified = mount.type == "cgroup2";
+    const bool has_blkio = mount.type == "cgroup" && mount.super_options.find("blkio") != std::string::npos;
+    if (!unified && !has_blkio) continue;
+    Fd fd(open(mount.point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd.valid()) hierarchies_.push_back({mount.point, unified, std::move(fd)});
   }
 }
 
@@ -127,14 +114,14 @@ std::string ClientResolver::PathOf(uint64_t cgroup_id, uint32_t hierarchy) const
   handle->handle_bytes = sizeof cgroup_id;
   handle->handle_type = kFileIdKernfs;
   memcpy(handle->f_handle, &cgroup_id, sizeof cgroup_id);
-  for (const Mount& mount : mounts_) {
-    if (mount.unified != (hierarchy == 0)) continue;
-    const Fd fd(open_by_handle_at(mount.fd.get(), handle, O_PATH | O_CLOEXEC));
+  for (const Hierarchy& root : hierarchies_) {
+    if (root.unified != (hierarchy == 0)) continue;
+    const Fd fd(open_by_handle_at(root.fd.get(), handle, O_PATH | O_CLOEXEC));
     if (!fd.valid()) continue;
     std::error_code code;
     const std::string path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd.get()), code);
-    if (code || !StartsWith(path, mount.path)) continue;
-    return path.size() == mount.path.size() ? "/" : path.substr(mount.path.size());
+    if (code || !StartsWith(path, root.path)) continue;
+    return path.size() == root.path.size() ? "/" : path.substr(root.path.size());
   }
   return {};
 }

@@ -22,20 +22,20 @@ v1::Client ClientOfCgroupPath(std::string_view path);
 
 class ClientResolver {
  public:
-  // Finds the cgroup mounts in mountinfo: the v2 hierarchy and v1's blkio.
-  explicit ClientResolver(const std::filesystem::path& mountinfo = "/proc/self/mountinfo");
+  // Finds the cgroup mounts: the v2 hierarchy and v1's blkio.
+  explicit ClientResolver(const std::filesystem::path& proc = "/proc");
   // id: kernfs id of the cgroup, hierarchy: 0 = v2. Type "" for id 0 (nobody known).
   v1::Client Resolve(uint64_t cgroup_id, uint32_t hierarchy);
 
  private:
   std::string PathOf(uint64_t cgroup_id, uint32_t hierarchy) const;
 
-  struct Mount {
+  struct Hierarchy {
     std::string path;
     bool unified = false;
     Fd fd;
   };
-  std::vector<Mount> mounts_;
+  std::vector<Hierarchy> hierarchies_;
   std::map<std::pair<uint32_t, uint64_t>, v1::Client> cache_;
 };
 

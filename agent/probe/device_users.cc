@@ -5,36 +5,16 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <cerrno>
 #include <deque>
 #include <unordered_set>
 
 #include "base/fs.h"
-#include "base/text.h"
 #include "ffdc/abi/block.h"
 
 namespace ffdc {
 namespace fs = std::filesystem;
 
 namespace {
-
-// mountinfo writes space, tab, newline and backslash as \ooo.
-std::string UnescapeMount(std::string_view text) {
-  std::string out;
-  const auto octal = [](char c) { return c >= '0' && c <= '7'; };
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size() && octal(text[i + 1]) && octal(text[i + 2]) &&
-        octal(text[i + 3])) {
-      out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
 
 std::vector<std::string> ListDir(const fs::path& dir) {
   std::vector<std::string> names;
@@ -130,41 +110,22 @@ void MountTable::Update() {
   by_dev_.clear();
   by_source_.clear();
 
-  std::string text;
-  std::array<char, 16384> chunk;
   lseek(fd_.get(), 0, SEEK_SET);
-  ssize_t got = 0;
-  while ((got = read(fd_.get(), chunk.data(), chunk.size())) > 0 || (got < 0 && errno == EINTR))
-    if (got > 0) text.append(chunk.data(), static_cast<size_t>(got));
-  std::string_view rest = text;
-  while (!rest.empty()) ParseLine(NextLine(rest));
+  (void)ForEachLine(fd_.get(), "mountinfo", [this](std::string_view line) {
+    if (const auto mount = ParseMount(line)) Add(*mount);
+    return true;
+  });
 }
 
-// 36 35 98:0 /root /mount/point rw,noatime master:1 - ext3 /dev/root rw
-void MountTable::ParseLine(std::string_view line) {
-  const size_t dash = line.find(" - ");
-  if (dash == std::string_view::npos) return;
-  std::array<std::string_view, 5> head;
-  size_t at = 0;
-  for (auto& field : head) {
-    const size_t end = std::min(line.find(' ', at), dash);
-    field = line.substr(at, end - at);
-    at = std::min(end + 1, dash);
-  }
-  const std::string_view tail = line.substr(dash + 3);
-  const size_t type_end = std::min(tail.find(' '), tail.size());
-  const std::string_view after = tail.substr(std::min(type_end + 1, tail.size()));
-  const auto dev = ParseDev(head[2]);
-  if (!dev || head[4].empty()) return;
-
-  const std::string label =
-      PrintableUtf8(UnescapeMount(head[4]) + " (" + std::string(tail.substr(0, type_end)) + ")");
+void MountTable::Add(const Mount& mount) {
+  const auto dev = ParseDev(mount.dev);
+  if (!dev) return;
+  const std::string label = PrintableUtf8(mount.point + " (" + mount.type + ")");
   if (FFDC_DEV_MAJOR(*dev) != 0) {
     by_dev_.emplace(*dev, label);
-    return;
+  } else if (mount.source.starts_with("/dev/")) {
+    by_source_.emplace(fs::path(mount.source).filename().string(), label);
   }
-  const std::string source = UnescapeMount(after.substr(0, after.find(' ')));
-  if (source.starts_with("/dev/")) by_source_.emplace(fs::path(source).filename().string(), label);
 }
 
 std::vector<std::string> MountTable::MountsOf(uint32_t dev, const std::vector<std::string>& names) {

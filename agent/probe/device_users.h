@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/mountinfo.h"
 #include "probe/device_identity.h"
 
 namespace ffdc {
@@ -23,7 +24,7 @@ class MountTable {
 
  private:
   void Update();
-  void ParseLine(std::string_view line);
+  void Add(const Mount& mount);
 
   Fd fd_;
   bool loaded_ = false;

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "base/mountinfo.h"
 #include "capture/blocked_tasks.h"
-#include "capture/mountinfo.h"
 #include "capture/node_state.h"
 #include "capture/process_io.h"
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "capture/mountinfo.h"
+#include "base/mountinfo.h"
 
+#include <algorithm>
+
+#include "base/fs.h"
 #include "base/text.h"
-#include "capture/collect_util.h"
 
 namespace ffdc {
 namespace {
@@ -23,6 +25,13 @@ std::string UndoOctal(std::string_view text) {
   return bytes;
 }
 
+// Fields stand one blank apart: an empty source leaves two, and a carriage return is part of a name.
+std::string_view NextField(std::string_view& line) {
+  const std::string_view field = line.substr(0, line.find(' '));
+  line.remove_prefix(std::min(field.size() + 1, line.size()));
+  return field;
+}
+
 bool IsBelow(std::string_view path, std::string_view folder) {
   if (folder == "/") return true;
   return path.substr(0, folder.size()) == folder &&
@@ -33,32 +42,27 @@ bool IsBelow(std::string_view path, std::string_view folder) {
 
 std::optional<Mount> ParseMount(std::string_view line) {
   Mount mount;
-  const auto id = ParseNumber<uint32_t>(NextWord(line));
-  const auto parent_id = ParseNumber<uint32_t>(NextWord(line));
+  const auto id = ParseNumber<uint32_t>(NextField(line));
+  const auto parent_id = ParseNumber<uint32_t>(NextField(line));
   if (!id || !parent_id) return std::nullopt;
   mount.id = *id;
   mount.parent_id = *parent_id;
-  mount.dev = NextWord(line);
+  mount.dev = NextField(line);
   if (mount.dev.find(':') == std::string::npos) return std::nullopt;
-  mount.root = UndoOctal(NextWord(line));
-  mount.point = UndoOctal(NextWord(line));
-  mount.options = NextWord(line);
+  mount.root = UndoOctal(NextField(line));
+  mount.point = UndoOctal(NextField(line));
+  mount.options = NextField(line);
   // Any number of optional fields, ended by a lone hyphen.
   std::string_view field;
-  while ((field = NextWord(line)) != "-") {
+  while ((field = NextField(line)) != "-") {
     if (field.empty()) return std::nullopt;
     if (!mount.propagation.empty()) mount.propagation += ' ';
     mount.propagation += field;
   }
-  mount.type = UndoOctal(NextWord(line));
-  // An empty source leaves nothing between two blanks.
-  if (line.substr(0, 2) == "  ") {
-    mount.source = "";
-  } else {
-    mount.source = UndoOctal(NextWord(line));
-  }
-  mount.super_options = UndoOctal(Trim(line));
-  if (mount.type.empty()) return std::nullopt;
+  mount.type = UndoOctal(NextField(line));
+  mount.source = UndoOctal(NextField(line));
+  mount.super_options = UndoOctal(line);
+  if (mount.point.empty() || mount.type.empty()) return std::nullopt;
   return mount;
 }
 
