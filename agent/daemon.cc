@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon.h"
 
+#include <google/protobuf/util/time_util.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -34,7 +35,7 @@ void LogIncident(const v1::Incident& incident, const std::string& what) {
 }
 
 std::string Seconds(std::chrono::nanoseconds value) {
-  return std::to_string(value.count() / 1'000'000'000) + " s";
+  return std::to_string(value.count() / kNsPerSecond) + " s";
 }
 
 }  // namespace
@@ -349,7 +350,7 @@ void Daemon::SettleFormerLife() {
     const std::string id = incident->id();
     for (const v1::Capture& capture : incident->captures()) {
       const int64_t started_ns =
-          capture.started_at().seconds() * 1'000'000'000 + capture.started_at().nanos();
+          google::protobuf::util::TimeUtil::TimestampToNanoseconds(capture.started_at());
       const bool unsettled = capture.state() == v1::COLLECTING || capture.state() == v1::SEALED;
       if (capture.node() != settings_.node.name || !unsettled || started_ns > started_wall_ns_) continue;
       if (runner_->Has(id) || shipper_->Has(id)) continue;

@@ -35,7 +35,7 @@ v1::Status Daemon::GetStatus() {
   status.set_node(settings_.node.name);
   status.set_cluster(settings_.node.cluster);
   status.set_version(FFDC_VERSION);
-  status.mutable_started_at()->set_seconds(started_wall_ns_ / 1'000'000'000);
+  status.mutable_started_at()->set_seconds(started_wall_ns_ / kNsPerSecond);
   for (const v1::Probe& probe : Probes()) {
     if (probe.active()) {
       status.set_probes_active(status.probes_active() + 1);
@@ -57,7 +57,7 @@ v1::Status Daemon::GetStatus() {
   if (oldest_ns != 0) recorder.set_io_window_ns(SystemClock().MonotonicNs() - oldest_ns);
   recorder.set_history_samples(history_->samples());
   recorder.set_history_bytes(history_->bytes());
-  recorder.set_history_window_ns(history_->samples() * 1'000'000'000);
+  recorder.set_history_window_ns(history_->samples() * kNsPerSecond);
   FillDevices(status);
   FillProblems(status);
   return status;

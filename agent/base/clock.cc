@@ -8,7 +8,6 @@
 namespace ffdc {
 namespace {
 
-constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr int kMaxReadings = 16;
 constexpr uint64_t kCloseNs = 2'000;  // four vDSO calls take a tenth of it
 

@@ -8,6 +8,8 @@
 
 namespace ffdc {
 
+inline constexpr int64_t kNsPerSecond = 1'000'000'000;
+
 // One moment on three clocks.
 struct ClockMoment {
   int64_t realtime_ns = 0;

@@ -20,7 +20,6 @@ constexpr size_t kLastIos = 16;
 // No line of io-history.jsonl is shorter or longer; only to spare the exact count.
 constexpr uint64_t kMinLineBytes = 128;
 constexpr uint64_t kMaxLineBytes = 320;
-constexpr int64_t kNsPerSecond = 1'000'000'000;
 
 bool Earlier(const ffdc_io_record& a, const ffdc_io_record& b) { return a.complete_ns < b.complete_ns; }
 

@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr uint64_t kFirstRetryNs = 1'000'000'000;
-constexpr uint64_t kLastRetryNs = 60'000'000'000;
+constexpr uint64_t kFirstRetryNs = kNsPerSecond;
+constexpr uint64_t kLastRetryNs = 60 * kNsPerSecond;
 // What a capture needs beside its biggest file; also what tmpfs keeps free for statuses.
 constexpr uint64_t kReserveBytes = 1u << 20;
 constexpr size_t kMaxRemembered = 4096;

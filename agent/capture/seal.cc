@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/seal.h"
 
+#include <google/protobuf/util/time_util.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,8 @@ namespace ffdc {
 namespace fs = std::filesystem;
 
 namespace {
+
+using google::protobuf::util::TimeUtil;
 
 struct StagedFiles {
   std::vector<std::string> names;
@@ -52,12 +55,6 @@ Result<> WriteSynced(const std::string& path, const google::protobuf::Message& m
   FFDC_ASSIGN(const std::string text, ToJson(message));
   FFDC_TRY(WriteFile(path, text));
   return FsyncPath(path);
-}
-
-void SetWallNow(google::protobuf::Timestamp* time) {
-  const int64_t wall_ns = SystemClock().RealtimeNs();
-  time->set_seconds(wall_ns / 1'000'000'000);
-  time->set_nanos(static_cast<int32_t>(wall_ns % 1'000'000'000));
 }
 
 // Puts every file into the archive and its checksum into the manifest.
@@ -156,7 +153,7 @@ class Sealer {
     FFDC_TRY(WriteArchive(job_, prepared_, &manifest));
     CrashPoint("seal.archived");
     CountCollectorBytes(&manifest);
-    SetWallNow(manifest.mutable_sealed_at());
+    *manifest.mutable_sealed_at() = TimeUtil::NanosecondsToTimestamp(SystemClock().RealtimeNs());
     FFDC_TRY(WriteSynced(prepared_ + "/" + kIncidentName, job_.incident()));
     FFDC_TRY(WriteSynced(prepared_ + "/" + kManifestName, manifest));
     FFDC_TRY(FsyncPath(prepared_));

@@ -2,6 +2,7 @@
 // The index's worker tasks. index.apply: a batch in, all of it or nothing.
 // index.load: everything out. Both take a damaged index aside and go on with
 // what can still be read of it.
+#include <google/protobuf/util/time_util.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -20,7 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kSchema = 1;
-constexpr int64_t kNsPerSecond = 1'000'000'000;
 
 std::string Number(int64_t number) { return std::to_string(number); }
 
@@ -50,7 +50,7 @@ Result<> OpenIndex(Database& database, const std::string& path) {
 Result<> Upsert(Statement& statement, const v1::Incident& incident) {
   const std::string bytes = incident.SerializeAsString();
   statement.BindText(1, incident.id());
-  statement.Bind(2, incident.opened_at().seconds() * kNsPerSecond + incident.opened_at().nanos());
+  statement.Bind(2, google::protobuf::util::TimeUtil::TimestampToNanoseconds(incident.opened_at()));
   statement.Bind(3, incident.state());
   statement.BindBlob(4, bytes);
   FFDC_TRY(statement.Step());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/format.h"
 
+#include <google/protobuf/util/time_util.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -11,8 +13,6 @@
 namespace ffdc::ctl {
 namespace {
 
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
-constexpr int64_t kSignedNsPerSecond = 1'000'000'000;
 constexpr size_t kShortIdLength = 13;
 
 std::string Decimal(double value, int digits, std::string_view unit) {
@@ -94,7 +94,7 @@ std::string FormatTimeOfDay(int64_t wall_ns) {
 
 std::string FormatAge(int64_t now_wall_ns, int64_t then_wall_ns) {
   // A clock that stepped back gives ages below zero; they tell nothing.
-  if (now_wall_ns - then_wall_ns < kSignedNsPerSecond) return "just now";
+  if (now_wall_ns - then_wall_ns < kNsPerSecond) return "just now";
   const uint64_t seconds = static_cast<uint64_t>(now_wall_ns - then_wall_ns) / kNsPerSecond;
   if (seconds < 60) return std::to_string(seconds) + "s ago";
   const uint64_t minutes = seconds / 60;
@@ -105,7 +105,7 @@ std::string FormatAge(int64_t now_wall_ns, int64_t then_wall_ns) {
 }
 
 int64_t WallNs(const google::protobuf::Timestamp& time) {
-  return time.seconds() * kSignedNsPerSecond + time.nanos();
+  return google::protobuf::util::TimeUtil::TimestampToNanoseconds(time);
 }
 
 std::string ShortId(std::string_view id) { return std::string(id.substr(0, kShortIdLength)); }

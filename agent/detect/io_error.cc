@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // io.error: requests or bios of a block device failed. One event a device; it
 // ends when the device did not fail for quiet_after.
+#include <google/protobuf/util/time_util.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -149,17 +151,15 @@ class IoErrorDetector final : public Detector {
               [](const v1::ErrorCount& a, const v1::ErrorCount& b) { return a.count() > b.count(); });
     event.set_count(sum);
     event.set_severity(severity);
-    SetTime(event.first_mono_ns(), *event.mutable_first_at());
-    SetTime(event.last_mono_ns(), *event.mutable_last_at());
+    *event.mutable_first_at() = Wall(event.first_mono_ns());
+    *event.mutable_last_at() = Wall(event.last_mono_ns());
     event.set_summary(Summary(event));
     device.changed = false;
     sink_(event, phase);
   }
 
-  void SetTime(uint64_t mono_ns, google::protobuf::Timestamp& stamp) const {
-    const int64_t wall = world_.clock->WallOf(mono_ns);
-    stamp.set_seconds(wall / 1'000'000'000);
-    stamp.set_nanos(static_cast<int32_t>(wall % 1'000'000'000));
+  google::protobuf::Timestamp Wall(uint64_t mono_ns) const {
+    return google::protobuf::util::TimeUtil::NanosecondsToTimestamp(world_.clock->WallOf(mono_ns));
   }
 
   static std::string Summary(const v1::Event& event) {

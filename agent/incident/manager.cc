@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "incident/manager.h"
 
+#include <google/protobuf/util/time_util.h>
+
 #include <algorithm>
 #include <cerrno>
 
 namespace ffdc {
 namespace {
 
-using google::protobuf::Timestamp;
+using google::protobuf::util::TimeUtil;
 
 constexpr int kMaxEvents = 64;
-
-void SetTime(int64_t wall_ns, Timestamp& stamp) {
-  stamp.set_seconds(wall_ns / 1'000'000'000);
-  stamp.set_nanos(static_cast<int32_t>(wall_ns % 1'000'000'000));
-}
-
-int64_t ToNs(const Timestamp& stamp) { return stamp.seconds() * 1'000'000'000 + stamp.nanos(); }
 
 bool Captured(const v1::Capture& capture) {
   return capture.state() == v1::SEALED || capture.state() == v1::STORED;
@@ -132,7 +127,7 @@ void IncidentManager::OnEvent(const v1::Event& event, bool ended) {
     open.active.insert(event.id());
   }
   open.quiet_since_ns = std::max(open.quiet_since_ns, event.last_mono_ns());
-  if (ToNs(event.last_at()) > ToNs(incident->last_event_at()))
+  if (event.last_at() > incident->last_event_at())
     *incident->mutable_last_event_at() = event.last_at();
   incident->set_severity(std::max(incident->severity(), event.severity()));
   incident->set_summary(events.Get(0).summary());
@@ -157,7 +152,7 @@ v1::Incident& IncidentManager::Open(const v1::Event& event) {
   v1::Capture& capture = *incident.add_captures();
   capture.set_node(options_.node);
   capture.set_state(v1::COLLECTING);
-  SetTime(clock_.RealtimeNs(), *capture.mutable_started_at());
+  *capture.mutable_started_at() = TimeUtil::NanosecondsToTimestamp(clock_.RealtimeNs());
   const std::string id = incident.id();
   open_[id].quiet_since_ns = event.last_mono_ns();
   return incidents_[id] = std::move(incident);
@@ -176,7 +171,7 @@ const v1::Incident& IncidentManager::OpenManual(const std::string& reason) {
   event.mutable_subject()->set_name(options_.node);
   event.set_first_mono_ns(clock_.MonotonicNs());
   event.set_last_mono_ns(event.first_mono_ns());
-  SetTime(clock_.RealtimeNs(), *event.mutable_first_at());
+  *event.mutable_first_at() = TimeUtil::NanosecondsToTimestamp(clock_.RealtimeNs());
   *event.mutable_last_at() = event.first_at();
   event.set_count(1);
   event.set_summary(reason.empty() ? "dump requested" : "dump requested: " + reason);
@@ -202,7 +197,7 @@ void IncidentManager::Tick() {
     v1::Incident& incident = incidents_[open->first];
     open = open_.erase(open);
     incident.set_state(v1::CLOSED);
-    SetTime(clock_.RealtimeNs(), *incident.mutable_closed_at());
+    *incident.mutable_closed_at() = TimeUtil::NanosecondsToTimestamp(clock_.RealtimeNs());
     Changed(incident);
     callbacks_.closed(incident);
   }
@@ -230,7 +225,8 @@ bool IncidentManager::Sealed(v1::Incident& incident, const v1::Manifest& manifes
   *capture.mutable_sealed_at() = manifest.sealed_at();
   if (manifest.frozen_mono_ns() > manifest.failure_mono_ns())
     capture.set_frozen_after_ns(manifest.frozen_mono_ns() - manifest.failure_mono_ns());
-  const int64_t sealed_after = ToNs(manifest.sealed_at()) - ToNs(manifest.trigger().first_at());
+  const int64_t sealed_after = TimeUtil::TimestampToNanoseconds(manifest.sealed_at()) -
+                               TimeUtil::TimestampToNanoseconds(manifest.trigger().first_at());
   capture.set_sealed_after_ns(static_cast<uint64_t>(std::max<int64_t>(sealed_after, 0)));
   uint32_t ok = 0;
   for (const v1::CollectorResult& result : manifest.collectors()) ok += result.outcome() == v1::OK ? 1 : 0;
@@ -247,7 +243,7 @@ void IncidentManager::CaptureStored(const v1::Manifest& manifest, const std::str
   capture.set_state(v1::STORED);
   capture.set_where(where);
   capture.clear_error();
-  SetTime(clock_.RealtimeNs(), *capture.mutable_stored_at());
+  *capture.mutable_stored_at() = TimeUtil::NanosecondsToTimestamp(clock_.RealtimeNs());
   Changed(incident);
 }
 

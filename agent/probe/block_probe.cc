@@ -26,7 +26,6 @@
 namespace ffdc {
 namespace {
 
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr const char* kFilteredNames[FFDC_FILTERED_COUNT] = {
     "filtered.readahead", "filtered.passthrough", "filtered.unsupported",
     "filtered.nowait",    "filtered.no_disk",     "filtered.ignored_device"};

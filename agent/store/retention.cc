@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/clock.h"
+
 namespace ffdc {
 namespace {
-
-constexpr int64_t kNsPerSecond = 1'000'000'000;
 
 bool IsOver(uint64_t value, uint64_t limit) { return limit != 0 && value > limit; }
 
