@@ -144,9 +144,12 @@ class Runner : public CaptureRunner {
       queue_.pop_front();
       Collect(id, capture);
     }
+    size_t sealing = Count(Phase::kSealing);
     for (auto& [id, capture] : captures_) {
-      if (Count(Phase::kSealing) >= options_.max_parallel) break;
-      if (capture.phase == Phase::kCollected && clock_.MonotonicNs() >= capture.retry_ns) Seal(id, capture);
+      if (sealing >= options_.max_parallel) break;
+      if (capture.phase != Phase::kCollected || clock_.MonotonicNs() < capture.retry_ns) continue;
+      Seal(id, capture);
+      ++sealing;
     }
     CleanSpool();
   }
