@@ -16,6 +16,11 @@ struct ClockMoment {
   uint64_t monotonic_ns = 0;
   uint64_t boottime_ns = 0;
   uint64_t uncertainty_ns = 0;  // how far the moment may lie to either side of monotonic_ns
+
+  // Wall clock time of a monotonic time, earlier or later, by the clocks' offset at this moment.
+  [[nodiscard]] int64_t WallNs(uint64_t other_monotonic_ns) const {
+    return static_cast<int64_t>(static_cast<uint64_t>(realtime_ns) + (other_monotonic_ns - monotonic_ns));
+  }
 };
 
 class Clock {
@@ -30,10 +35,7 @@ class Clock {
   [[nodiscard]] ClockMoment ReadTogether() const;
 
   // Wall clock time of a monotonic time, by the clocks' offset now.
-  [[nodiscard]] int64_t WallOf(uint64_t monotonic_ns) const {
-    const ClockMoment now = ReadTogether();
-    return now.realtime_ns - static_cast<int64_t>(now.monotonic_ns - monotonic_ns);
-  }
+  [[nodiscard]] int64_t WallOf(uint64_t monotonic_ns) const { return ReadTogether().WallNs(monotonic_ns); }
 };
 
 // The kernel's clocks. Thread-safe, lives for ever.

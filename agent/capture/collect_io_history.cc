@@ -68,7 +68,8 @@ Result<uint64_t> ReadSegment(int fd, NewestRecords& newest) {
   }
 }
 
-void FillFailedIo(const ffdc_io_record& record, const JobClock& clock, DeviceNames& names, v1::FailedIo& io) {
+void FillFailedIo(const ffdc_io_record& record, const ClockMoment& clock, DeviceNames& names,
+                  v1::FailedIo& io) {
   io.set_time_wall_ns(clock.WallNs(record.complete_ns));
   io.set_time_mono_ns(record.complete_ns);
   io.set_op(BlockOpName(FFDC_IO_OP(&record)));
@@ -193,7 +194,7 @@ Result<> CollectIoHistory(CollectContext& context, const KernelRoots& roots) {
 
   const auto max_records = static_cast<size_t>(job.collector_max_bytes() / kMinLineBytes + 1);
   const IoHistory history = ReadIoHistory(context.fds(), max_records);
-  const JobClock clock(job);
+  const ClockMoment clock = JobClock(job);
   DeviceNames names(roots.sys);
   // A device that is gone by now still has the name it had at the failure.
   if (job.subject_dev() != 0 && !job.subject_name().empty()) names.Set(job.subject_dev(), job.subject_name());

@@ -30,7 +30,7 @@ Result<Fd> OpenKmsg(const std::filesystem::path& path) {
 
 // How many bytes of the oldest lines must go for the newest to fit. Reads the log
 // once, keeping nothing.
-Result<uint64_t> BytesTooMany(const KernelRoots& roots, const JobClock& clock, uint64_t max_bytes) {
+Result<uint64_t> BytesTooMany(const KernelRoots& roots, const ClockMoment& clock, uint64_t max_bytes) {
   FFDC_ASSIGN(const Fd fd, OpenKmsg(roots.kmsg));
   uint64_t total = kHeader.size();
   auto end = ReadKmsg(fd.get(), [&](const KmsgRecord& record) {
@@ -64,7 +64,7 @@ FFDC_REGISTER_COLLECTOR("kernel_log", std::chrono::seconds(5), Collect);
 }  // namespace
 
 Result<> CollectKernelLog(CollectContext& context, const KernelRoots& roots) {
-  const JobClock clock(context.job());
+  const ClockMoment clock = JobClock(context.job());
   FFDC_ASSIGN(uint64_t skip_bytes, BytesTooMany(roots, clock, context.job().collector_max_bytes()));
   FFDC_ASSIGN(const Fd fd, OpenKmsg(roots.kmsg));
   FFDC_ASSIGN(CaptureFile * file, context.Create("kernel.log"));

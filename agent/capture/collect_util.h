@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "capture/collector.h"
 
@@ -24,19 +25,9 @@ struct KernelRoots {
 // since nothing that was there got lost.
 void AddNote(CollectContext& context, std::string what, std::string detail);
 
-// The wall clock of a monotonic time, by the pair of readings made at the freeze:
-// a clock that was set since does not change what the files of a capture say.
-class JobClock {
- public:
-  explicit JobClock(const v1::CaptureJob& job);
-  [[nodiscard]] int64_t WallNs(uint64_t monotonic_ns) const {
-    return static_cast<int64_t>(static_cast<uint64_t>(realtime_ns_) + (monotonic_ns - monotonic_ns_));
-  }
-
- private:
-  int64_t realtime_ns_;
-  uint64_t monotonic_ns_;
-};
+// The clocks as they were read together at the freeze: a clock that was set since does
+// not change what the files of a capture say. Now, if the job does not know.
+ClockMoment JobClock(const v1::CaptureJob& job);
 
 // Names in a folder, sorted; empty where it cannot be read.
 std::vector<std::string> FolderEntries(const std::filesystem::path& path);

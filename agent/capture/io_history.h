@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "capture/collect_util.h"
 #include "capture/json_line.h"
@@ -42,14 +43,14 @@ class DeviceNames {
 
 class IoLines {
  public:
-  IoLines(const JobClock& clock, DeviceNames& names) : clock_(clock), names_(names) {}
+  IoLines(const ClockMoment& clock, DeviceNames& names) : clock_(clock), names_(names) {}
   // One line of io-history.jsonl; valid until the next call.
   std::string_view Format(const ffdc_io_record& record);
 
  private:
   std::string_view Wall(int64_t wall_ns);
 
-  const JobClock& clock_;
+  const ClockMoment& clock_;
   DeviceNames& names_;
   JsonLine line_;
   int64_t wall_second_ = INT64_MIN;

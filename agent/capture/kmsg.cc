@@ -122,7 +122,7 @@ std::optional<KmsgRecord> ParseKmsg(std::string_view bytes) {
   return record;
 }
 
-std::string FormatKmsg(const KmsgRecord& record, const JobClock& clock) {
+std::string FormatKmsg(const KmsgRecord& record, const ClockMoment& clock) {
   std::string wall = FormatWallNs(clock.WallNs(record.time_us * 1000));
   wall.erase(wall.size() - 7, 6);  // nanoseconds to milliseconds
   std::array<char, 32> seconds{};

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "capture/collect_util.h"
 
@@ -26,7 +27,7 @@ struct KmsgRecord {
 std::optional<KmsgRecord> ParseKmsg(std::string_view bytes);
 
 // "2026-11-23T06:12:00.123Z kern.err 12.345678 text [properties]\n"
-std::string FormatKmsg(const KmsgRecord& record, const JobClock& clock);
+std::string FormatKmsg(const KmsgRecord& record, const ClockMoment& clock);
 
 struct KmsgEnd {
   uint64_t records = 0;
