@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/block_dev.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/fs.h"
@@ -192,7 +193,7 @@ void Daemon::StartProbes() {
     if (const BlockDevice* device = devices_->Find(dev)) return device->subject;
     v1::Subject gone;
     gone.set_type("block_device");
-    gone.set_name(std::to_string(FFDC_DEV_MAJOR(dev)) + ":" + std::to_string(FFDC_DEV_MINOR(dev)));
+    gone.set_name(FormatDev(dev));
     gone.set_id("dev:" + gone.name());
     return gone;
   };

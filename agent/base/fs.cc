@@ -47,6 +47,16 @@ std::string ReadLine(const fs::path& path) {
   return *data;
 }
 
+bool Exists(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+std::string LinkName(const fs::path& link) {
+  std::error_code ignored;
+  return fs::read_symlink(link, ignored).filename().string();
+}
+
 Result<> ForEachLine(const fs::path& path, const std::function<bool(std::string_view)>& sink,
                      size_t max_line_bytes) {
   FFDC_ASSIGN(const Fd fd, OpenFile(path, O_RDONLY | O_NOCTTY));

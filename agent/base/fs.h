@@ -28,6 +28,10 @@ Result<> ForEachLine(const std::filesystem::path& path, const std::function<bool
 Result<> ForEachLine(int fd, std::string_view name, const std::function<bool(std::string_view)>& sink,
                      size_t max_line_bytes = 1u << 20);
 
+bool Exists(const std::filesystem::path& path);  // false also where it cannot be told
+// The last component of what a link points to; empty on any error. For sysfs.
+std::string LinkName(const std::filesystem::path& link);
+
 // All of data; retries short writes and EINTR. `name` is for the error's text.
 Result<> WriteAll(int fd, std::string_view data, std::string_view name);
 // Whole file by temporary file, fsync, rename, fsync of the folder: after a

@@ -5,27 +5,13 @@
 #include <deque>
 #include <set>
 
+#include "base/block_dev.h"
 #include "base/fs.h"
 #include "base/text.h"
-#include "ffdc/abi/block.h"
 
 namespace ffdc {
 namespace fs = std::filesystem;
 namespace {
-
-bool Exists(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error);
-}
-
-// "nvme0c1n1", a path of an NVMe multipath device, belongs to "nvme0n1"; empty for others.
-std::string MultipathHead(const std::string& name) {
-  if (name.rfind("nvme", 0) != 0) return {};
-  const size_t path = name.find('c', 4);
-  const size_t name_space = name.find('n', 4);
-  if (path == std::string::npos || name_space == std::string::npos || path > name_space) return {};
-  return name.substr(0, path) + name.substr(name_space);
-}
 
 void AddOnce(std::vector<std::string>& names, std::string name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
@@ -62,9 +48,8 @@ class Finder {
       if (file.empty()) continue;
       const Mount* mount = MountOfPath(mounts_, file);
       if (mount == nullptr) continue;
-      std::error_code error;
-      const fs::path target = fs::read_symlink(roots_.sys / "dev/block" / mount->dev, error);
-      if (!error) loop_below_[name] = target.filename().string();
+      if (std::string below = LinkName(roots_.sys / "dev/block" / mount->dev); !below.empty())
+        loop_below_[name] = std::move(below);
     }
   }
   void AddPartitions(BlockNode& node) const {
@@ -82,13 +67,13 @@ class Finder {
     }
   }
   void AddPaths(BlockNode& node) const {
-    if (const std::string head = MultipathHead(node.name); !head.empty()) {
+    if (const std::string head = NvmeHead(node.name); !head.empty()) {
       if (std::binary_search(all_.begin(), all_.end(), head)) AddOnce(node.above, head);
       return;
     }
     if (node.name.rfind("nvme", 0) != 0) return;
     for (const std::string& name : all_) {
-      if (MultipathHead(name) == node.name) AddOnce(node.below, name);
+      if (NvmeHead(name) == node.name) AddOnce(node.below, name);
     }
   }
   void AddLoops(BlockNode& node) const {
@@ -152,10 +137,7 @@ const BlockNode* BlockStack::Find(const std::string& name) const {
 }
 
 std::string NameOfDevice(const KernelRoots& roots, uint32_t dev) {
-  const std::string number = std::to_string(FFDC_DEV_MAJOR(dev)) + ":" + std::to_string(FFDC_DEV_MINOR(dev));
-  std::error_code error;
-  const fs::path target = fs::read_symlink(roots.sys / "dev/block" / number, error);
-  return error ? std::string() : target.filename().string();
+  return LinkName(roots.sys / "dev/block" / FormatDev(dev));
 }
 
 BlockStack FindBlockStack(const KernelRoots& roots, const MountList& mounts, const std::string& subject,

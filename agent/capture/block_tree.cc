@@ -139,9 +139,8 @@ std::string BlockType(const BlockNode& node) {
     return kind.empty() ? "dm" : "dm " + kind;
   }
   if (const std::string level = ReadLine(node.folder / "md/level"); !level.empty()) return "md " + level;
-  std::error_code error;
-  const fs::path subsystem = fs::read_symlink(node.folder / "device/subsystem", error);
-  if (!error) return subsystem.filename().string();
+  if (std::string subsystem = LinkName(node.folder / "device/subsystem"); !subsystem.empty())
+    return subsystem;
   // Without a device behind it: "loop7", "zram0", "nbd1" say it themselves.
   return node.name.substr(0, node.name.find_first_of("0123456789"));
 }

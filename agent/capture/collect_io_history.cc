@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/block_dev.h"
 #include "base/block_words.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "capture/collector.h"
 #include "capture/io_history.h"
 #include "capture/text.h"
@@ -118,11 +120,9 @@ IoHistory ReadIoHistory(std::span<const int> segments, size_t max_records) {
 const std::string& DeviceNames::Name(uint32_t dev) {
   auto [place, fresh] = names_.try_emplace(dev);
   if (fresh) {
-    const std::string number =
-        std::to_string(FFDC_DEV_MAJOR(dev)) + ":" + std::to_string(FFDC_DEV_MINOR(dev));
-    std::error_code error;
-    const auto target = std::filesystem::read_symlink(sys_ / "dev/block" / number, error);
-    place->second = error ? number : target.filename().string();
+    const std::string number = FormatDev(dev);
+    place->second = LinkName(sys_ / "dev/block" / number);
+    if (place->second.empty()) place->second = number;
   }
   return place->second;
 }

@@ -102,9 +102,7 @@ CounterTexts ReadCounters(const KernelRoots& roots) {
 }
 
 void AddLink(const fs::path& folder, const char* attribute, const char* field, JsonLine& line) {
-  std::error_code error;
-  const fs::path target = fs::read_symlink(folder / attribute, error);
-  if (!error) line.Field(field, target.filename().string());
+  if (const std::string name = LinkName(folder / attribute); !name.empty()) line.Field(field, name);
 }
 
 void FormatInterface(const fs::path& folder, const std::string& name, const CounterTexts& counters,

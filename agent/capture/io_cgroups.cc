@@ -2,10 +2,10 @@
 // io-cgroups.jsonl: what each control group read and wrote, by device.
 #include <system_error>
 
+#include "base/block_dev.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "capture/process_io.h"
-#include "ffdc/abi/block.h"
 
 namespace ffdc {
 namespace fs = std::filesystem;
@@ -20,13 +20,7 @@ bool HasBlkio(const Mount& mount) {
 }
 
 void AddDeviceName(std::string_view dev, DeviceNames& names, JsonLine& line) {
-  const size_t colon = dev.find(':');
-  if (colon == std::string_view::npos) return;
-  const auto major = ParseNumber<uint32_t>(dev.substr(0, colon));
-  const auto minor = ParseNumber<uint32_t>(dev.substr(colon + 1));
-  if (!major || !minor || *minor >= 1u << FFDC_DEV_MINOR_BITS || *major >= 1u << (32 - FFDC_DEV_MINOR_BITS))
-    return;
-  line.Field("device", names.Name(*major << FFDC_DEV_MINOR_BITS | *minor));
+  if (const auto number = ParseDev(dev)) line.Field("device", names.Name(*number));
 }
 
 class CgroupWalk {

@@ -289,9 +289,7 @@ class Runner : public CaptureRunner {
       capture.staged_bytes = StagedBytes(folder.string()) + kReserveBytes;
       return;
     }
-    std::error_code ignored;
-    const bool had_job = fs::exists(folder / "job.pb", ignored);
-    if (had_job && IsUuid(id)) return GiveUp(id, job.error().message);
+    if (Exists(folder / "job.pb") && IsUuid(id)) return GiveUp(id, job.error().message);
     (void)RemoveAll(folder);
   }
 

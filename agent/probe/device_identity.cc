@@ -2,8 +2,8 @@
 #include "probe/device_identity.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/block_dev.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -26,16 +26,6 @@ constexpr std::string_view kScsiTypeRom = "5";
 bool IsControl(std::string_view character) {
   const auto first = static_cast<unsigned char>(character.front());
   return first < 0x20 || first == 0x7f || (first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0);
-}
-
-std::string LastComponent(const fs::path& link) {
-  std::error_code ignored;
-  return fs::read_symlink(link, ignored).filename().string();
-}
-
-bool Exists(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
 }
 
 // Drives pad their strings with spaces.
@@ -65,7 +55,7 @@ std::string ReadType(const fs::path& dir, const std::string& name, uint32_t dev)
   if (name.starts_with("zram")) return "zram";
   if (Exists(dir / "dm")) return "dm";
   if (major == kMdMajor || Exists(dir / "md")) return "md";
-  const std::string subsystem = LastComponent(dir / "device/subsystem");
+  const std::string subsystem = LinkName(dir / "device/subsystem");
   if (subsystem == "scsi")
     return major == kCdromMajor || ReadLine(dir / "device/type") == kScsiTypeRom ? "cdrom" : "scsi";
   if (subsystem.starts_with("nvme") || name.starts_with("nvme")) return "nvme";
@@ -158,22 +148,6 @@ DeviceRoots::DeviceRoots(const fs::path& sysfs_root) : sysfs(sysfs_root.lexicall
   if (!sysfs.has_filename()) sysfs = sysfs.parent_path();
   procfs = sysfs.parent_path() / "proc";
   udev_data = sysfs.parent_path() / "run/udev/data";
-}
-
-std::optional<uint32_t> ParseDev(std::string_view text) {
-  uint32_t major = 0;
-  uint32_t minor = 0;
-  const char* end = text.data() + text.size();
-  const auto first = std::from_chars(text.data(), end, major);
-  if (first.ec != std::errc() || first.ptr == end || *first.ptr != ':') return std::nullopt;
-  const auto second = std::from_chars(first.ptr + 1, end, minor);
-  if (second.ec != std::errc() || second.ptr != end) return std::nullopt;
-  if (major >= 1u << (32 - FFDC_DEV_MINOR_BITS) || minor >= 1u << FFDC_DEV_MINOR_BITS) return std::nullopt;
-  return major << FFDC_DEV_MINOR_BITS | minor;
-}
-
-std::string FormatDev(uint32_t dev) {
-  return std::to_string(FFDC_DEV_MAJOR(dev)) + ":" + std::to_string(FFDC_DEV_MINOR(dev));
 }
 
 std::string PrintableUtf8(std::string_view bytes) { return EscapeBytes(bytes, IsControl); }

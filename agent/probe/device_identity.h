@@ -38,11 +38,6 @@ class HiddenDisks {
   std::unordered_map<std::string, uint32_t> devs_;
 };
 
-// "8:16" -> major << 20 | minor.
-std::optional<uint32_t> ParseDev(std::string_view text);
-// major << 20 | minor -> "8:16".
-std::string FormatDev(uint32_t dev);
-
 // Bytes that are not UTF-8, and control characters, become \xNN: protobuf
 // strings and terminals take nothing else.
 std::string PrintableUtf8(std::string_view bytes);

@@ -8,6 +8,7 @@
 #include <deque>
 #include <unordered_set>
 
+#include "base/block_dev.h"
 #include "base/fs.h"
 #include "ffdc/abi/block.h"
 
@@ -26,14 +27,6 @@ std::vector<std::string> ListDir(const fs::path& dir) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;
   });
   return names;
-}
-
-// "nvme0n1" of the path device "nvme0c2n1": no sysfs link leads from one to the other.
-std::string NvmeHead(const std::string& name) {
-  const size_t c = name.find('c');
-  const size_t n = name.find('n', c == std::string::npos ? 0 : c);
-  if (!name.starts_with("nvme") || c == std::string::npos || n == std::string::npos) return {};
-  return name.substr(0, c) + name.substr(n);
 }
 
 // Walks the stack upwards, breadth first: what is nearest comes first.
@@ -80,9 +73,8 @@ class UserWalk {
         users_.push_back(std::move(mount));
     }
     for (const std::string& child : ListDir(node.dir)) {
-      std::error_code ignored;
       const fs::path dir = node.dir / child;
-      if (!child.starts_with(node.name) || !fs::exists(dir / "partition", ignored)) continue;
+      if (!child.starts_with(node.name) || !Exists(dir / "partition")) continue;
       if (Push(dir, child)) users_.push_back(PrintableUtf8(child));
     }
     for (const std::string& holder : ListDir(node.dir / "holders")) AddHolder(holder);

@@ -21,6 +21,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/block_dev.h"
 #include "base/fs.h"
 #include "probe/device_identity.h"
 #include "probe/device_users.h"
