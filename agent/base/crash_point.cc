@@ -2,7 +2,6 @@
 #include "base/crash_point.h"
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdlib>
 

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <vector>
 
@@ -108,15 +107,9 @@ Result<> FsyncPath(const fs::path& path) {
   return {};
 }
 
-Result<> WriteFileDurable(const fs::path& path, std::string_view data) {
-  static std::atomic<unsigned> serial{0};
-  const fs::path temporary =
-      path.string() + ".tmp." + std::to_string(getpid()) + "." + std::to_string(serial++);
-  auto written = WriteFile(temporary, data);
-  if (written) written = FsyncPath(temporary);
-  if (written) written = RenameDurable(temporary, path);
-  if (!written) unlink(temporary.c_str());
-  return written;
+Result<> WriteFileSynced(const fs::path& path, std::string_view data) {
+  FFDC_TRY(WriteFile(path, data));
+  return FsyncPath(path);
 }
 
 Result<> MakeDirs(const fs::path& path, mode_t mode) {

@@ -34,11 +34,10 @@ std::string LinkName(const std::filesystem::path& link);
 
 // All of data; retries short writes and EINTR. `name` is for the error's text.
 Result<> WriteAll(int fd, std::string_view data, std::string_view name);
-// Whole file by temporary file, fsync, rename, fsync of the folder: after a
-// crash the path holds the old or the new content, never half.
-Result<> WriteFileDurable(const std::filesystem::path& path, std::string_view data);
 // Writes without fsync (tmpfs staging).
 Result<> WriteFile(const std::filesystem::path& path, std::string_view data);
+// WriteFile, then fsync of the file: what it holds is durable, its name once its folder is.
+Result<> WriteFileSynced(const std::filesystem::path& path, std::string_view data);
 Result<> FsyncPath(const std::filesystem::path& path);  // file or directory
 // mkdir -p; each folder made is fsynced into its parent.
 Result<> MakeDirs(const std::filesystem::path& path, mode_t mode = 0750);

@@ -2,7 +2,7 @@
 #include "capture/block_stack.h"
 
 #include <algorithm>
-#include <deque>
+#include <map>
 #include <set>
 
 #include "base/block_dev.h"

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "capture/collector.h"
 #include "capture/io_history.h"
+#include "capture/json_line.h"
 #include "capture/text.h"
 
 namespace ffdc {
@@ -70,6 +71,76 @@ Result<uint64_t> ReadSegment(int fd, NewestRecords& newest) {
   }
 }
 
+class IoLines {
+ public:
+  IoLines(const ClockMoment& clock, DeviceNames& names) : clock_(clock), names_(names) {}
+
+  // One line of io-history.jsonl; valid until the next call.
+  std::string_view Format(const ffdc_io_record& record) {
+    line_.Begin();
+    line_.Field("time_ns", uint64_t{record.complete_ns});
+    line_.Field("wall", Wall(clock_.WallNs(record.complete_ns)));
+    line_.Field("device", names_.Name(record.dev));
+    line_.Field("op", BlockOpName(FFDC_IO_OP(&record)));
+    line_.Field("sector", uint64_t{FFDC_IO_SECTOR(&record)});
+    line_.Field("len_bytes", record.len_bytes);
+    if (record.latency_ns != 0) {
+      line_.Field("latency_ns", uint64_t{record.latency_ns});
+    } else {
+      line_.NullField("latency_ns");
+    }
+    line_.Field("status", BlockStatusName(FFDC_IO_STATUS(&record)));
+    return line_.End();
+  }
+
+ private:
+  // The seconds are formatted once each: formatting every time whole costs more than all the rest.
+  std::string_view Wall(int64_t wall_ns) {
+    int64_t fraction_ns = wall_ns % kNsPerSecond;
+    if (fraction_ns < 0) fraction_ns += kNsPerSecond;
+    const int64_t second = (wall_ns - fraction_ns) / kNsPerSecond;
+    if (second != wall_second_) {
+      wall_text_ = FormatWallNs(wall_ns);
+      wall_second_ = second;
+    }
+    // "...:00.123456789Z"
+    char* digit = wall_text_.data() + wall_text_.size() - 2;
+    for (int i = 0; i < 9; ++i, fraction_ns /= 10) *digit-- = static_cast<char>('0' + fraction_ns % 10);
+    return wall_text_;
+  }
+
+  const ClockMoment& clock_;
+  DeviceNames& names_;
+  JsonLine line_;
+  int64_t wall_second_ = INT64_MIN;
+  std::string wall_text_;
+};
+
+// Index of the first record such that it and all after it take at most max_bytes.
+size_t FirstThatFits(std::span<const ffdc_io_record> records, IoLines& lines, uint64_t max_bytes) {
+  if (records.size() <= max_bytes / kMaxLineBytes) return 0;
+  size_t first = records.size();
+  uint64_t bytes = 0;
+  while (first > 0) {
+    bytes += lines.Format(records[first - 1]).size();
+    if (bytes > max_bytes) break;
+    --first;
+  }
+  return first;
+}
+
+// The last `count` I/Os of `dev` up to failure_ns (0: to the end).
+std::vector<ffdc_io_record> LastIos(std::span<const ffdc_io_record> records, uint32_t dev,
+                                    uint64_t failure_ns, size_t count) {
+  std::vector<ffdc_io_record> last;
+  for (auto record = records.rbegin(); record != records.rend() && last.size() < count; ++record) {
+    if (record->dev != dev || (failure_ns != 0 && record->complete_ns > failure_ns)) continue;
+    last.push_back(*record);
+  }
+  std::reverse(last.begin(), last.end());
+  return last;
+}
+
 void FillFailedIo(const ffdc_io_record& record, const ClockMoment& clock, DeviceNames& names,
                   v1::FailedIo& io) {
   io.set_time_wall_ns(clock.WallNs(record.complete_ns));
@@ -125,61 +196,6 @@ const std::string& DeviceNames::Name(uint32_t dev) {
     if (place->second.empty()) place->second = number;
   }
   return place->second;
-}
-
-// The seconds are formatted once each: formatting every time whole costs more than all the rest.
-std::string_view IoLines::Wall(int64_t wall_ns) {
-  int64_t fraction_ns = wall_ns % kNsPerSecond;
-  if (fraction_ns < 0) fraction_ns += kNsPerSecond;
-  const int64_t second = (wall_ns - fraction_ns) / kNsPerSecond;
-  if (second != wall_second_) {
-    wall_text_ = FormatWallNs(wall_ns);
-    wall_second_ = second;
-  }
-  // "...:00.123456789Z"
-  char* digit = wall_text_.data() + wall_text_.size() - 2;
-  for (int i = 0; i < 9; ++i, fraction_ns /= 10) *digit-- = static_cast<char>('0' + fraction_ns % 10);
-  return wall_text_;
-}
-
-std::string_view IoLines::Format(const ffdc_io_record& record) {
-  line_.Begin();
-  line_.Field("time_ns", uint64_t{record.complete_ns});
-  line_.Field("wall", Wall(clock_.WallNs(record.complete_ns)));
-  line_.Field("device", names_.Name(record.dev));
-  line_.Field("op", BlockOpName(FFDC_IO_OP(&record)));
-  line_.Field("sector", uint64_t{FFDC_IO_SECTOR(&record)});
-  line_.Field("len_bytes", record.len_bytes);
-  if (record.latency_ns != 0) {
-    line_.Field("latency_ns", uint64_t{record.latency_ns});
-  } else {
-    line_.NullField("latency_ns");
-  }
-  line_.Field("status", BlockStatusName(FFDC_IO_STATUS(&record)));
-  return line_.End();
-}
-
-size_t FirstThatFits(std::span<const ffdc_io_record> records, IoLines& lines, uint64_t max_bytes) {
-  if (records.size() <= max_bytes / kMaxLineBytes) return 0;
-  size_t first = records.size();
-  uint64_t bytes = 0;
-  while (first > 0) {
-    bytes += lines.Format(records[first - 1]).size();
-    if (bytes > max_bytes) break;
-    --first;
-  }
-  return first;
-}
-
-std::vector<ffdc_io_record> LastIos(std::span<const ffdc_io_record> records, uint32_t dev,
-                                    uint64_t failure_ns, size_t count) {
-  std::vector<ffdc_io_record> last;
-  for (auto record = records.rbegin(); record != records.rend() && last.size() < count; ++record) {
-    if (record->dev != dev || (failure_ns != 0 && record->complete_ns > failure_ns)) continue;
-    last.push_back(*record);
-  }
-  std::reverse(last.begin(), last.end());
-  return last;
 }
 
 Result<> CollectIoHistory(CollectContext& context, const KernelRoots& roots) {

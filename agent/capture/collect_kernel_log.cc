@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kernel_log: the kernel's ring buffer, from the oldest record it still has.
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 
 #include "base/fd.h"

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <chrono>
 #include <map>
 #include <memory>

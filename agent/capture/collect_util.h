@@ -2,10 +2,8 @@
 // What several collectors need. Everything blocks; collectors run in workers.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"

@@ -32,7 +32,6 @@ class CaptureFile {
   // capture keeps what was flushed.
   void Flush();
   Result<> Close();
-  [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool truncated() const { return truncated_; }
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
 

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdio>
-#include <cstring>
 
 #include "base/text.h"
 #include "capture/node_state.h"

@@ -7,14 +7,11 @@
 #include <filesystem>
 #include <span>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/result.h"
 #include "capture/collect_util.h"
-#include "capture/json_line.h"
 #include "ffdc/abi/block.h"
 
 namespace ffdc {
@@ -40,29 +37,6 @@ class DeviceNames {
   std::filesystem::path sys_;
   std::unordered_map<uint32_t, std::string> names_;
 };
-
-class IoLines {
- public:
-  IoLines(const ClockMoment& clock, DeviceNames& names) : clock_(clock), names_(names) {}
-  // One line of io-history.jsonl; valid until the next call.
-  std::string_view Format(const ffdc_io_record& record);
-
- private:
-  std::string_view Wall(int64_t wall_ns);
-
-  const ClockMoment& clock_;
-  DeviceNames& names_;
-  JsonLine line_;
-  int64_t wall_second_ = INT64_MIN;
-  std::string wall_text_;
-};
-
-// Index of the first record such that it and all after it take at most max_bytes.
-size_t FirstThatFits(std::span<const ffdc_io_record> records, IoLines& lines, uint64_t max_bytes);
-
-// The last `count` I/Os of `dev` up to failure_ns (0: to the end).
-std::vector<ffdc_io_record> LastIos(std::span<const ffdc_io_record> records, uint32_t dev,
-                                    uint64_t failure_ns, size_t count);
 
 Result<> CollectIoHistory(CollectContext& context, const KernelRoots& roots);
 

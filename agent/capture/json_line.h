@@ -65,12 +65,6 @@ class JsonLine {
     Key(name);
     writer_.Null();
   }
-  // `json` is one complete JSON value, made by a JSON library.
-  void RawField(std::string_view name, std::string_view json) {
-    Key(name);
-    writer_.RawValue(json.data(), json.size(), rapidjson::kObjectType);
-  }
-
   // The line with its newline; valid until the next Begin().
   std::string_view End() {
     writer_.EndObject();

@@ -53,8 +53,7 @@ Result<StagedFiles> ListFiles(const std::string& staging_dir) {
 
 Result<> WriteSynced(const std::string& path, const google::protobuf::Message& message) {
   FFDC_ASSIGN(const std::string text, ToJson(message));
-  FFDC_TRY(WriteFile(path, text));
-  return FsyncPath(path);
+  return WriteFileSynced(path, text);
 }
 
 // Puts every file into the archive and its checksum into the manifest.

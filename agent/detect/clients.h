@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <list>
 #include <map>
 #include <string>
 #include <string_view>

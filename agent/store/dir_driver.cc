@@ -130,8 +130,7 @@ class DirDriver final : public StoreDriver {
   Result<> PutIncident(const std::string& incident_id, std::string_view json) override {
     // Not beside its target: a crash must leave nothing in an incident's folder.
     const fs::path copy = Temporary(incident_id);
-    auto put = WriteFile(copy, json);
-    if (put) put = FsyncPath(copy);
+    auto put = WriteFileSynced(copy, json);
     if (put) put = MakeDirs(Folder(incident_id));
     if (put) put = RenameDurable(copy, Folder(incident_id) / kIncidentFile);
     if (put) return {};

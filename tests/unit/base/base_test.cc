@@ -95,12 +95,12 @@ TEST(Clock, ReadsItsClocksTogetherAlsoWhenTheThreadIsPreempted) {
               static_cast<double>(moment.monotonic_ns), 100.0);
 }
 
-TEST(Files, DurableWriteReplacesAndLeavesNoTemporary) {
+TEST(Files, SyncedWriteReplacesAndLeavesNoTemporary) {
   const TempDir dir;
   const fs::path file = dir.path / "a" / "b" / "file";
   ASSERT_TRUE(MakeDirs(file.parent_path()));
-  ASSERT_TRUE(WriteFileDurable(file, "old"));
-  ASSERT_TRUE(WriteFileDurable(file, "new"));
+  ASSERT_TRUE(WriteFileSynced(file, "old"));
+  ASSERT_TRUE(WriteFileSynced(file, "new"));
   EXPECT_EQ(*ReadFile(file), "new");
   EXPECT_EQ(std::distance(fs::directory_iterator(file.parent_path()), {}), 1);
 }
@@ -113,7 +113,7 @@ TEST(Files, ErrorsNameTheObjectAndTheReason) {
   const TempDir dir;
   ASSERT_TRUE(WriteFile(dir.path / "file", "x"));
   EXPECT_FALSE(MakeDirs(dir.path / "file" / "folder"));
-  EXPECT_FALSE(WriteFileDurable(dir.path / "none" / "file", "x"));
+  EXPECT_FALSE(WriteFileSynced(dir.path / "none" / "file", "x"));
 }
 
 TEST(Files, ReadStopsAtTheCap) {
