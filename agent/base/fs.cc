@@ -25,16 +25,23 @@ EVP_MD_CTX* Digest(void* context) { return static_cast<EVP_MD_CTX*>(context); }
 
 }  // namespace
 
+Result<size_t> ReadSome(int fd, char* buffer, size_t size, std::string_view name) {
+  for (;;) {
+    const ssize_t got = read(fd, buffer, size);
+    if (got >= 0) return static_cast<size_t>(got);
+    if (errno != EINTR) return FailErrno("cannot read " + std::string(name));
+  }
+}
+
 Result<std::string> ReadFile(const fs::path& path, size_t max_bytes) {
   FFDC_ASSIGN(const Fd fd, OpenFile(path, O_RDONLY));
   std::string data;
   std::array<char, 16384> chunk;
   while (data.size() < max_bytes) {
-    const ssize_t got = read(fd.get(), chunk.data(), std::min(chunk.size(), max_bytes - data.size()));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FailErrno("cannot read " + path.string());
+    const size_t wanted = std::min(chunk.size(), max_bytes - data.size());
+    FFDC_ASSIGN(const size_t got, ReadSome(fd.get(), chunk.data(), wanted, path.native()));
     if (got == 0) break;
-    data.append(chunk.data(), static_cast<size_t>(got));
+    data.append(chunk.data(), got);
   }
   return data;
 }
@@ -67,11 +74,9 @@ Result<> ForEachLine(int fd, std::string_view name, const std::function<bool(std
   std::string pending;
   std::array<char, 64u << 10> chunk;
   for (;;) {
-    const ssize_t got = read(fd, chunk.data(), chunk.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FailErrno("cannot read " + std::string(name));
+    FFDC_ASSIGN(const size_t got, ReadSome(fd, chunk.data(), chunk.size(), name));
     if (got == 0) break;
-    pending.append(chunk.data(), static_cast<size_t>(got));
+    pending.append(chunk.data(), got);
     size_t start = 0;
     for (size_t end; (end = pending.find('\n', start)) != std::string::npos; start = end + 1) {
       if (!sink(std::string_view(pending).substr(start, end - start))) return {};
@@ -176,12 +181,10 @@ Result<std::string> Sha256File(const fs::path& path, uint64_t* size_bytes) {
   std::vector<char> chunk(256u << 10);
   uint64_t total = 0;
   for (;;) {
-    const ssize_t got = read(fd.get(), chunk.data(), chunk.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FailErrno("cannot read " + path.string());
+    FFDC_ASSIGN(const size_t got, ReadSome(fd.get(), chunk.data(), chunk.size(), path.native()));
     if (got == 0) break;
-    digest.Update(chunk.data(), static_cast<size_t>(got));
-    total += static_cast<uint64_t>(got);
+    digest.Update(chunk.data(), got);
+    total += got;
   }
   if (size_bytes != nullptr) *size_bytes = total;
   return digest.HexDigest();

@@ -15,6 +15,8 @@
 
 namespace ffdc {
 
+// read(2), again after EINTR; 0 at the end. `name` is for the error's text.
+Result<size_t> ReadSome(int fd, char* buffer, size_t size, std::string_view name);
 // The whole file, at most max_bytes of it. Works for /proc and /sys (size 0).
 Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_bytes = 16u << 20);
 // As ReadFile, trailing white space cut off; empty on any error. For optional sysfs attributes.
@@ -24,7 +26,7 @@ std::string ReadLine(const std::filesystem::path& path);
 // false. Reads as it goes; a line longer than max_line_bytes comes in pieces.
 Result<> ForEachLine(const std::filesystem::path& path, const std::function<bool(std::string_view)>& sink,
                      size_t max_line_bytes = 1u << 20);
-// As above, from where fd (blocking) stands. `name` is for the error's text.
+// As above, from where fd stands. `name` is for the error's text.
 Result<> ForEachLine(int fd, std::string_view name, const std::function<bool(std::string_view)>& sink,
                      size_t max_line_bytes = 1u << 20);
 

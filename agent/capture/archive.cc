@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <thread>
 #include <vector>
 
@@ -100,14 +99,13 @@ Result<Hashed> ArchiveWriter::Copy(int source_fd, uint64_t size_bytes, const std
   Sha256 digest;
   std::vector<char> chunk(kCopyBytes);
   for (uint64_t left = size_bytes; left > 0;) {
-    const ssize_t got = ::read(source_fd, chunk.data(), std::min<uint64_t>(left, chunk.size()));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FailErrno("cannot read " + source);
+    const auto wanted = static_cast<size_t>(std::min<uint64_t>(left, chunk.size()));
+    FFDC_ASSIGN(const size_t got, ReadSome(source_fd, chunk.data(), wanted, source));
     if (got == 0) return Fail(source + " shrank while it was archived");
-    digest.Update(chunk.data(), static_cast<size_t>(got));
-    const la_ssize_t put = archive_write_data(archive_, chunk.data(), static_cast<size_t>(got));
-    if (put != got) return Failed("cannot write");
-    left -= static_cast<uint64_t>(got);
+    digest.Update(chunk.data(), got);
+    const la_ssize_t put = archive_write_data(archive_, chunk.data(), got);
+    if (put != static_cast<la_ssize_t>(got)) return Failed("cannot write");
+    left -= got;
   }
   return Hashed{size_bytes, digest.HexDigest()};
 }

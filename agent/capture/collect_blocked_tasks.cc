@@ -2,9 +2,7 @@
 // blocked_tasks: who waits uninterruptibly, and where in the kernel. The only
 // witness of a stall that sees every kind of it.
 #include <bpf/bpf.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 
@@ -23,24 +21,14 @@ Result<> CopyIterator(int link_fd, CaptureFile& file) {
   const Fd iterator(::bpf_iter_create(link_fd));
   if (!iterator.valid()) return FailErrno("cannot open the BPF task iterator");
   file.Write("# Tasks in uninterruptible sleep. Source: BPF task iterator (iter/task).\n");
-  std::array<char, 32u << 10> chunk;
-  std::string pending;
-  for (;;) {
-    const ssize_t got = ::read(iterator.get(), chunk.data(), chunk.size());
-    // EAGAIN: the iterator looked at many tasks and found none to tell of yet.
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (got < 0) return FailErrno("cannot read the BPF task iterator to its end");
-    if (got == 0) break;
-    pending.append(chunk.data(), static_cast<size_t>(got));
-    std::string_view whole = std::string_view(pending).substr(0, pending.rfind('\n') + 1);
-    const size_t taken = whole.size();
-    while (!whole.empty()) {
-      if (!file.Write(PlainText(NextLine(whole)) + "\n")) return {};
-    }
-    pending.erase(0, taken);
-  }
-  if (!pending.empty()) file.Write(PlainText(pending) + "\n");
-  return {};
+  Result<> copied;
+  do {
+    copied = ForEachLine(iterator.get(), "the BPF task iterator to its end",
+                         [&file](std::string_view line) { return file.Write(PlainText(line) + "\n"); });
+    // EAGAIN: the iterator looked at many tasks and found none to tell of yet. It never says so
+    // inside a line: what it has told of a task comes first.
+  } while (!copied && copied.error().code == EAGAIN);
+  return copied;
 }
 
 Result<> Collect(CollectContext& context) { return CollectBlockedTasks(context, {}); }

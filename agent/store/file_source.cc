@@ -28,11 +28,7 @@ Result<std::unique_ptr<ByteSource>> FileSource::Open(const fs::path& path, Fresh
 }
 
 Result<size_t> FileSource::Read(char* buffer, size_t size) {
-  for (;;) {
-    const ssize_t got = read(fd_.get(), buffer, size);
-    if (got >= 0) return static_cast<size_t>(got);
-    if (errno != EINTR) return FailErrno("cannot read " + path_);
-  }
+  return ReadSome(fd_.get(), buffer, size, path_);
 }
 
 Result<std::string> ReadText(ByteSource& source, size_t max_bytes) {
