@@ -18,8 +18,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
-from disks import LoopDisk, Shown  # noqa: E402 pylint: disable=wrong-import-position
-from harness import BIN, DISK_DIR, Agent, capture_of, event_count, wait_for  # noqa: E402 pylint: disable=wrong-import-position
+from disks import KEEP, LoopDisk, Shown  # noqa: E402 pylint: disable=wrong-import-position
+from harness import BIN, DISK_DIR, Agent, capture_of, stat_fields, wait_for  # noqa: E402 pylint: disable=wrong-import-position
 
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 STORM_FAILURES = int(os.environ.get("BENCH_STORM", "1000000"))
@@ -28,7 +28,6 @@ FREEZES = int(os.environ.get("BENCH_FREEZES", "1000")) // RUNS  # in each run
 SEALS = int(os.environ.get("BENCH_SEALS", "100")) // RUNS
 
 MIB = 1 << 20
-KEEP = MIB  # disks lose everything behind their first MiB
 
 
 def percentile(values, percent):
@@ -46,8 +45,7 @@ def cpu_ns(pid):
                 total += int(stat.read().split()[0])
         except OSError:
             pass  # a thread that has ended
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
-        fields = stat.read().rpartition(")")[2].split()
+    fields = stat_fields(pid)
     ticks = int(fields[13]) + int(fields[14])  # cutime, cstime
     return total + ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
@@ -174,7 +172,7 @@ def measure_freeze(results):
     """Distinct first failures, 20 ms apart, each on a disk of its own: each freezes."""
     with Bed(FREEZES, size=2 * MIB, incident={"quiet_after": "1h"}) as bed:
         for disk in bed.disks:
-            disk.lose(KEEP)
+            disk.lose()
         for disk in bed.disks:
             disk.read(1, first=300)
             time.sleep(0.02)
@@ -193,7 +191,7 @@ def measure_seal(results):
         sealed = []
         for number, disk in enumerate(bed.disks, 1):
             disk.read(200)
-            disk.lose(KEEP)
+            disk.lose()
             disk.read(1, first=300)
             incidents = bed.agent.wait_incidents(number, "STORED", timeout=60)
             sealed.append(int(capture_of(incidents[-1])["sealed_after_ns"]))
@@ -223,7 +221,7 @@ class Watcher(threading.Thread):
 def measure_storm(results):
     with Bed(1, incident={"quiet_after": "60s"}) as bed:
         disk, agent = bed.disks[0], bed.agent
-        disk.lose(KEEP)
+        disk.lose()
         shown = Shown(disk)
         watcher = Watcher(agent)
         watcher.start()
@@ -232,11 +230,8 @@ def measure_storm(results):
                               capture_output=True, text=True, check=True)
         seconds = json.loads(done.stdout)["seconds"]
         failed, missed = shown.end()
-
-        def counted():
-            probe = [p for p in agent.ctl_json("probe", "list")["probes"] if p["name"] == "block_io"][0]
-            return event_count(agent.incidents()[0]) + int(probe["drops"])
-        wait_for(lambda: counted() >= failed + missed, "the storm's count", poll=0.5)
+        incident_id = wait_for(agent.incidents, "the storm's incident")[0]["id"]
+        wait_for(lambda: agent.counted(incident_id) >= failed + missed, "the storm's count", poll=0.5)
         # All that the storm cost until its count was told, over the time that the storm took.
         cpu = (bed.cpu_ns() - cpu_before) / (seconds * 1e9)
         watcher.over.set()
@@ -246,7 +241,7 @@ def measure_storm(results):
         results.add("storm_incidents", len(agent.incidents()))
         time.sleep(1.2)  # a tick more: it must not count on
         results.add("storm_hidden", STORM_FAILURES - failed - missed)
-        results.add("storm_miscounted", abs(counted() - failed - missed))
+        results.add("storm_miscounted", abs(agent.counted(incident_id) - failed - missed))
         results.add("storm_cpu_percent", cpu * 100)
         results.add("storm_rss_mib", agent.rss_bytes() / MIB)
         return watcher.highest / MIB
@@ -288,7 +283,7 @@ def main():
     details = {"storm_group_rss_mib": [], "frozen_ns": [], "sealed_ns": [], "bpf_cost": []}
     failures = []
 
-    def attempt(measure, *keys):
+    def attempt(measure):
         try:
             return measure(results)
         except Exception as error:  # pylint: disable=broad-except

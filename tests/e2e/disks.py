@@ -15,6 +15,8 @@ import time
 
 BLOCK = 4096
 SECTOR = 512
+FIRST_LOST_BLOCK = 256
+KEEP = FIRST_LOST_BLOCK * BLOCK  # disks lose everything behind their first MiB
 
 _LOOP_CLR_FD = 0x4C01
 _LOOP_CONFIGURE = 0x4C0A
@@ -47,7 +49,6 @@ class LoopDisk:
     the cut fails with a real I/O error of the block layer."""
 
     def __init__(self, folder, size=16 << 20, backing=None, settle=True):
-        self.size = size
         self.backing = backing or tempfile.mkstemp(prefix="disk.", suffix=".img", dir=folder)[1]
         if backing is None:
             os.truncate(self.backing, size)
@@ -93,12 +94,9 @@ class LoopDisk:
                 time.sleep(0.01)
         raise FileNotFoundError(errno.ENOENT, f"/dev/loop{number}")
 
-    def lose(self, keep=0):
-        """The disk loses everything behind its first `keep` bytes."""
-        os.truncate(self.backing, keep)
-
-    def heal(self):
-        os.truncate(self.backing, self.size)
+    def lose(self):
+        """The disk loses everything behind its first KEEP bytes."""
+        os.truncate(self.backing, KEEP)
 
     def detach(self):
         if not self.attached:
@@ -158,13 +156,17 @@ class LoopDisk:
         if self.read(3, first=1000, stride=2) != 3:
             raise RuntimeError(f"{self.path}: reads of lost blocks succeeded")
 
-    def write(self, count=1, first=0, data=b"\xa5", error=errno.ENOSPC):
+    def lose_and_fail(self):
+        self.lose()
+        self.fail()
+
+    def write(self, count=1, first=0, error=errno.ENOSPC):
         """Writes `count` blocks past the page cache; returns how many failed with `error`."""
         failed = 0
         fd = os.open(self.path, os.O_RDWR | os.O_DIRECT | os.O_CLOEXEC)
         try:
             with mmap.mmap(-1, BLOCK) as buffer:
-                buffer.write(data * (BLOCK // len(data)))
+                buffer.write(b"\xa5" * BLOCK)
                 for i in range(count):
                     failed += self._one(os.pwritev, fd, buffer, (first + i) * BLOCK, error)
         finally:
@@ -183,7 +185,7 @@ class LoopDisk:
             raise RuntimeError(f"short I/O of {done} bytes at {offset}")
         return 0
 
-    def fail_reads(self, count, threads=1, first=256):
+    def fail_reads(self, count, threads=1):
         """`count` reads that all fail, none beside another, so that none can be merged."""
         share, rest = divmod(count, threads)
         failed = [0] * threads
@@ -191,7 +193,8 @@ class LoopDisk:
 
         def work(index):
             try:
-                failed[index] = self._fail_share(share + (1 if index < rest else 0), first + 2 * index)
+                failed[index] = self.read(share + (1 if index < rest else 0),
+                                          first=FIRST_LOST_BLOCK + 2 * index, stride=0)
             except Exception as error:  # pylint: disable=broad-except
                 errors.append(error)
 
@@ -204,17 +207,6 @@ class LoopDisk:
             raise errors[0]
         if sum(failed) != count:
             raise RuntimeError(f"{count - sum(failed)} of {count} reads of {self.path} did not fail")
-
-    def _fail_share(self, count, block):
-        failed = 0
-        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
-        try:
-            with mmap.mmap(-1, BLOCK) as buffer:
-                for _ in range(count):
-                    failed += self._one(os.preadv, fd, buffer, block * BLOCK, errno.EIO)
-        finally:
-            os.close(fd)
-        return failed
 
 
 class Mount:

@@ -62,6 +62,17 @@ def untar_zst(archive, folder):
         raise AssertionError(f"zstd cannot unpack {archive}")
 
 
+def stat_fields(pid):
+    """What /proc/PID/stat says behind the name: state, ppid, process group, ..."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+        return stat.read().rpartition(")")[2].split()
+
+
+def names_in(folder):
+    """A missing folder holds none."""
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
 class Agent:
     """One ffdcd in a process group of its own, with folders of its own."""
 
@@ -71,9 +82,8 @@ class Agent:
         self.store = options.get("store") or os.path.join(folder, "store")
         self.spool = options.get("spool") or os.path.join(folder, "spool")
         self.socket = os.path.join(folder, "ffdcd.sock")
-        self.node = options.get("node", "node1")
+        self.node = "node1"
         self.prefix = list(options.get("prefix", ()))
-        self.env = options.get("env") or {}
         self.include = [disk.name for disk in disks]
         # Keys of the configuration by section, on top of those the harness needs.
         self.sections = options.get("config") or {}
@@ -113,7 +123,7 @@ class Agent:
             self.process = subprocess.Popen(
                 [*self.prefix, FFDCD, "--config", self.write_config()],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={**os.environ, **self.env, **(env or {})})
+                env={**os.environ, **(env or {})})
         if ready:
             self.wait_ready()
         return self
@@ -161,11 +171,10 @@ class Agent:
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 try:
-                    with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stat:
-                        fields = stat.read().rpartition(")")[2].split()
+                    group = int(stat_fields(entry)[2])
                 except OSError:
                     continue
-                if int(fields[2]) == self.process.pid:  # its process group
+                if group == self.process.pid:
                     found.append(int(entry))
         return found
 
@@ -210,6 +219,17 @@ class Agent:
     def problems(self):
         return self.status().get("problems", [])
 
+    def device(self, name):
+        """What the status says of a watched device; None if it is not watched."""
+        return next((d for d in self.status()["devices"] if d["name"] == name), None)
+
+    def probe(self, name):
+        return next(p for p in self.ctl_json("probe", "list")["probes"] if p["name"] == name)
+
+    def counted(self, incident_id):
+        """The failures in the incident's events, and those whose record was dropped."""
+        return event_count(self.incident(incident_id)) + int(self.probe("block_io")["drops"])
+
     def incidents(self):
         """Oldest first."""
         return list(reversed(self.ctl_json("incident", "list").get("incidents", [])))
@@ -243,17 +263,14 @@ class Agent:
         left = []
         for folder in (os.path.join(self.cluster_dir, "tmp"), os.path.join(self.spool, "tmp"),
                        os.path.join(self.spool, "sealed"), os.path.join(self.runtime, "captures")):
-            if os.path.isdir(folder):
-                left += [os.path.join(folder, name) for name in os.listdir(folder)]
+            left += [os.path.join(folder, name) for name in names_in(folder)]
         return left
 
     def staged(self):
-        folder = os.path.join(self.runtime, "captures")
-        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        return names_in(os.path.join(self.runtime, "captures"))
 
     def sealed(self):
-        folder = os.path.join(self.spool, "sealed")
-        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        return names_in(os.path.join(self.spool, "sealed"))
 
 
 def capture_of(incident):
@@ -341,13 +358,10 @@ class E2eTest(unittest.TestCase):
         """The incident counts every failure that the kernel shows; returns the count."""
         failed, missed = shown.end()
         self.assertTrue(made - made // 100 - 1 <= failed + missed <= made, f"{failed} of {made} shown")
-
-        def counted():
-            probe = [p for p in agent.ctl_json("probe", "list")["probes"] if p["name"] == "block_io"][0]
-            return event_count(agent.incident(incident_id)) + int(probe["drops"])
-        wait_for(lambda: counted() >= failed + missed, f"{failed} failures in incident {incident_id}")
+        wait_for(lambda: agent.counted(incident_id) >= failed + missed,
+                 f"{failed} failures in incident {incident_id}")
         time.sleep(1.2)  # a tick more: it must not count on
-        self.assertEqual(counted(), failed + missed)
+        self.assertEqual(agent.counted(incident_id), failed + missed)
         return event_count(agent.incident(incident_id))
 
     def check_stored_once(self, agent, incident_id):

@@ -89,9 +89,9 @@ class StartTest(E2eTest):
         disk = self.disk()
         agent = self.agent([disk], prefix=["unshare", "-m", "sh", "-c",
                                            f'mount --bind {empty} /sys/kernel/btf && exec "$0" "$@"'])
-        probes = {p["name"]: p for p in agent.ctl_json("probe", "list")["probes"]}
-        self.assertFalse(probes["block_io"]["active"])
-        self.assertIn("BTF", probes["block_io"]["reason"])
+        probe = agent.probe("block_io")
+        self.assertFalse(probe["active"])
+        self.assertIn("BTF", probe["reason"])
         self.assertTrue([p for p in agent.problems() if "block_io" in p and "BTF" in p], agent.problems())
         # What does not need the kernel's types still works.
         self.assertEqual(agent.ctl("dump", "--reason", "no BTF").returncode, 0)

@@ -11,10 +11,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import harness
-from disks import BLOCK
 from harness import E2eTest, capture_of, wait_for
 
-KEEP = 256 * BLOCK
 QUIET = {"incident": {"quiet_after": "1s"}}
 AT_THE_SAME_TIME = 3
 # Passed only when something else happens after the capture is stored.
@@ -74,7 +72,7 @@ class CrashTest(E2eTest):
         for point in points:
             disk = self.disk()
             agent = self.agent([disk], start=False, config=QUIET)
-            disk.lose(KEEP)
+            disk.lose()
             cases.append((agent, disk, point))
         with ThreadPoolExecutor(AT_THE_SAME_TIME) as pool:
             results = list(pool.map(lambda case: self.crash_at(*case), cases))
@@ -91,8 +89,7 @@ class CrashTest(E2eTest):
             with self.subTest(seed=seed, attempt=attempt, delay=delay):
                 disk = self.disk()
                 agent = self.agent([disk])
-                disk.lose(KEEP)
-                disk.fail()
+                disk.lose_and_fail()
                 time.sleep(delay)
                 agent.kill()
                 known = (glob.glob(os.path.join(agent.runtime, "captures", "*", "job.pb")) or agent.sealed()
@@ -107,8 +104,7 @@ class CrashTest(E2eTest):
         that its supervisor starts it anew; then what was begun is finished."""
         disk = self.disk()
         agent = self.agent([disk])
-        disk.lose(KEEP)
-        disk.fail()
+        disk.lose_and_fail()
         wait_for(agent.staged, "the capture to begin")
         os.kill(agent.launcher_pid(), signal.SIGKILL)
         self.assertEqual(agent.wait_end(), 1, "exit code of an agent that cannot go on")
@@ -121,8 +117,7 @@ class CrashTest(E2eTest):
         """One worker's death costs one collector's file at most, and is told."""
         disk = self.disk()
         agent = self.agent([disk])
-        disk.lose(KEEP)
-        disk.fail()
+        disk.lose_and_fail()
         launcher = agent.launcher_pid()
         workers = wait_for(lambda: [p for p in agent.pids() if p not in (agent.process.pid, launcher)],
                            "a worker", poll=0.001)
@@ -139,7 +134,7 @@ class CrashTest(E2eTest):
         """Crashes again while it recovers from a crash."""
         disk = self.disk()
         agent = self.agent([disk], start=False)
-        disk.lose(KEEP)
+        disk.lose()
         agent.start(env={"FFDC_CRASH_AT": "seal.begun"})
         disk.fail()
         for point in ("seal.begun", "seal.archived", "seal.renamed", "ship.copied", "ship.published"):

@@ -14,9 +14,6 @@ import harness
 from disks import BLOCK, SECTOR
 from harness import E2eTest, capture_of, event_count, sha256, untar_zst, wait_for
 
-FIRST_LOST_BLOCK = 256  # disks lose everything behind their first MiB
-KEEP = FIRST_LOST_BLOCK * BLOCK
-
 
 def iso_ns(text):
     """"2026-11-23T07:35:44.198492726Z" in nanoseconds since the epoch."""
@@ -65,7 +62,7 @@ class IncidentTest(E2eTest):
         before_ns = time.time_ns()
         with client:
             self.assertEqual(disk.read(200), 0)
-            disk.lose(KEEP)
+            disk.lose()
             self.assertEqual(disk.read(1, first=1000), 1)
         after_ns = time.time_ns()
         incident = agent.incident(agent.wait_stored()[0]["id"])
@@ -107,7 +104,7 @@ class IncidentTest(E2eTest):
         before_ns = time.time_ns()
         self.assertEqual(disk.read(100), 0)
         self.assertEqual(disk.write(20, first=50), 0)
-        disk.lose(KEEP)
+        disk.lose()
         self.assertEqual(disk.read(1, first=3000), 1)
         after_ns = time.time_ns()
         incident_id = agent.wait_stored()[0]["id"]
@@ -152,7 +149,7 @@ class IncidentTest(E2eTest):
     def test_counts_are_exact_and_repeats_join(self):
         disk = self.disk()
         agent = self.agent([disk])
-        disk.lose(KEEP)
+        disk.lose()
         shown = self.shown(disk)
         disk.fail_reads(5000, threads=2)
         incident_id = agent.wait_stored()[0]["id"]
@@ -164,14 +161,12 @@ class IncidentTest(E2eTest):
         self.assertGreater(int(errors[0]["suppressed"]), 0, "storm control never acted")
         self.assertLessEqual(len(incident["events"][0]["evidence"]), 16)
         self.assertEqual(len(agent.incidents()), 1, "repeats join the open incident")
-        device = [d for d in agent.status()["devices"] if d["name"] == disk.name][0]
-        self.assertEqual(int(device["failures"]), count)
+        self.assertEqual(int(agent.device(disk.name)["failures"]), count)
 
     def test_new_failure_after_quiet_opens_a_repeat(self):
         disk = self.disk()
         agent = self.agent([disk], config={"incident": {"quiet_after": "2s"}})
-        disk.lose(KEEP)
-        disk.fail()
+        disk.lose_and_fail()
         first = agent.wait_stored()[0]["id"]
         wait_for(lambda: agent.incident(first)["state"] == "CLOSED", "the incident to close")
         shown = self.shown(disk)
@@ -214,19 +209,20 @@ class IncidentTest(E2eTest):
         disk = self.disk()
         agent = self.agent([disk])
         self.assertEqual(disk.read(4000), 0)
-        probe = [p for p in agent.ctl_json("probe", "list")["probes"] if p["name"] == "block_io"][0]
+        probe = agent.probe("block_io")
         self.assertTrue(probe["active"], probe)
         self.assertEqual((int(probe["records"]), int(probe["drops"])), (0, 0))
-        device = wait_for(lambda: [d for d in agent.status()["devices"] if d["name"] == disk.name
-                                   and int(d["completions"]) >= 4000 and int(d["read_p99_ns"]) > 0],
-                          "4,000 counted completions")[0]
+
+        def all_counted():
+            device = agent.device(disk.name)
+            return device if int(device["completions"]) >= 4000 and int(device["read_p99_ns"]) > 0 else None
+        device = wait_for(all_counted, "4,000 counted completions")
         self.assertGreaterEqual(int(device["read_p99_ns"]), int(device["read_p50_ns"]))
         self.assertEqual(agent.incidents(), [])
-        disk.lose(KEEP)
+        disk.lose()
         disk.read(1, first=1000)
         wait_for(lambda: agent.incidents(), "an incident")
-        probe = [p for p in agent.ctl_json("probe", "list")["probes"] if p["name"] == "block_io"][0]
-        self.assertEqual(int(probe["records"]), 1)
+        self.assertEqual(int(agent.probe("block_io")["records"]), 1)
 
     def test_devices_left_out_stay_out(self):
         watched, excluded = self.disk(), self.disk()
@@ -234,22 +230,21 @@ class IncidentTest(E2eTest):
         agent = self.agent([watched, excluded], config={"devices": {
             "include": [watched.name, excluded.name], "exclude": ["loop:" + excluded.backing]}})
         for disk in (excluded, watched):
-            disk.lose(KEEP)
+            disk.lose()
         excluded.fail_reads(50)
         watched.fail()
         found = wait_for(lambda: [i["subject"]["name"] for i in agent.incidents()], "an incident")
         time.sleep(1.2)  # a tick: counts are looked at once a second
         self.assertEqual(found, [watched.name])
         self.assertEqual(len(agent.incidents()), 1)
-        status = agent.status()
-        self.assertNotIn(excluded.name, [d["name"] for d in status["devices"]])
-        ignored = {d["name"]: d["reason"] for d in status["ignored_devices"]}
+        self.assertIsNone(agent.device(excluded.name))
+        ignored = {d["name"]: d["reason"] for d in agent.status()["ignored_devices"]}
         self.assertIn("devices.exclude", ignored[excluded.name])
 
     def test_defaults_watch_no_loop_device(self):
         disk = self.disk()
         agent = self.agent([])
-        disk.lose(KEEP)
+        disk.lose()
         disk.fail_reads(20)
         time.sleep(1.5)  # a tick: counts are looked at once a second
         self.assertEqual(agent.incidents(), [])
@@ -259,11 +254,8 @@ class IncidentTest(E2eTest):
     def test_detects_a_device_that_appears_later(self):
         agent = self.agent([], config={"devices": {"include": ["loop"]}})
         disk = self.disk()
-        agent.include = [disk.name]
-        wait_for(lambda: [d for d in agent.status()["devices"] if d["name"] == disk.name
-                          and disk.backing in d["id"]], "the new device")
-        disk.lose(KEEP)
-        disk.fail()
+        wait_for(lambda: disk.backing in (agent.device(disk.name) or {"id": ""})["id"], "the new device")
+        disk.lose_and_fail()
         found = wait_for(lambda: [i for i in agent.incidents() if i["subject"]["name"] == disk.name], "its incident")
         self.assertIn(disk.backing, found[0]["subject"]["id"])
 
@@ -272,8 +264,7 @@ class ManageTest(E2eTest):
     def one_incident(self, **config):
         disk = self.disk()
         agent = self.agent([disk], config=config)
-        disk.lose(KEEP)
-        disk.fail()
+        disk.lose_and_fail()
         return disk, agent, agent.wait_stored()[0]["id"]
 
     def test_ids_may_be_shortened(self):
@@ -373,8 +364,7 @@ class ManageTest(E2eTest):
         incidents = agent.incidents()
         self.assertEqual([i["kind"] for i in incidents], ["io.error"])
         name = incidents[0]["subject"]["name"]
-        wait_for(lambda: name not in [d["name"] for d in agent.status()["devices"]],
-                 f"{name} to be watched no longer than the test")
+        wait_for(lambda: agent.device(name) is None, f"{name} to be watched no longer than the test")
         for attached in glob.glob("/sys/block/loop*/loop/backing_file"):
             with open(attached, encoding="utf-8") as file:
                 self.assertNotIn("selftest", file.read(), "the selftest's own device is gone")
@@ -386,8 +376,7 @@ class ManageTest(E2eTest):
                               stdout=subprocess.PIPE, text=True) as watch:
             try:
                 time.sleep(0.5)  # it subscribes
-                disk.lose(KEEP)
-                disk.fail()
+                disk.lose_and_fail()
                 event = json.loads(watch.stdout.readline())
                 self.assertEqual((event["kind"], event["subject"]["name"]), ("io.error", disk.name))
                 self.assertIsNone(watch.poll(), "it watches on")

@@ -6,10 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import harness
-from disks import BLOCK
 from harness import E2eTest, capture_of, event_count, wait_for
 
-KEEP = 256 * BLOCK
 DEVICES = 200
 RSS_LIMIT = 100 << 20
 
@@ -25,7 +23,7 @@ class ManyTest(E2eTest):
             disks.append(self.disk(4 << 20, settle=False))
         agent = self.agent(disks, config={"incident": {"quiet_after": "10m"}})
         for disk in disks:
-            disk.lose(KEEP)
+            disk.lose()
         with ThreadPoolExecutor(8) as pool:
             self.assertEqual(sum(pool.map(lambda disk: disk.read(2, first=300, stride=3), disks)), 2 * DEVICES)
         incidents = wait_for(lambda: len(agent.incidents()) == DEVICES and agent.incidents(),
@@ -45,7 +43,7 @@ class ManyTest(E2eTest):
             with self.subTest(attempt=attempt):
                 disk = self.disk()
                 agent = self.agent([disk])
-                disk.lose(KEEP)
+                disk.lose()
                 shown = self.shown(disk)
                 disk.read(5, first=300, stride=3)
                 disk.remove()
@@ -64,7 +62,7 @@ class ManyTest(E2eTest):
         for _ in range(2):
             disk = self.disk()
             wait_for(lambda d=disk: [w for w in agent.status()["devices"] if d.backing in w["id"]], "the device")
-            disk.lose(KEEP)
+            disk.lose()
             shown = self.shown(disk)
             disk.read(5, first=300, stride=3)
             found = wait_for(lambda d=disk: [i for i in agent.incidents() if d.backing in i["subject"]["id"]],
@@ -80,7 +78,7 @@ class ManyTest(E2eTest):
     def test_storm(self):
         disk = self.disk()
         agent = self.agent([disk])
-        disk.lose(KEEP)
+        disk.lose()
         shown = self.shown(disk)
         begin = time.monotonic()
         disk.fail_reads(100_000, threads=4)
@@ -88,7 +86,7 @@ class ManyTest(E2eTest):
         incident = agent.wait_stored()[0]
         self.check_exact(agent, incident["id"], shown, 100_000)
         incident = agent.incident(incident["id"])
-        probe = [p for p in agent.ctl_json("probe", "list")["probes"] if p["name"] == "block_io"][0]
+        probe = agent.probe("block_io")
         sent, suppressed = int(probe["records"]), int(incident["events"][0]["errors"][0]["suppressed"])
         self.assertLess(sent, 1000 + 200 * took, "records sent one by one in a storm")
         self.assertEqual(int(probe["drops"]), 0)

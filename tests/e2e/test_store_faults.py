@@ -7,20 +7,22 @@ import os
 import time
 
 import harness
-from disks import BLOCK, run
-from harness import E2eTest, capture_of, wait_for
+from disks import run
+from harness import E2eTest, capture_of, stat_fields, wait_for
 
-FIRST_LOST_BLOCK = 256
-KEEP = FIRST_LOST_BLOCK * BLOCK
 ANSWER_LIMIT_S = 5  # generous: it takes some milliseconds
 
 
-class StoreFaultTest(E2eTest):
-    @staticmethod
-    def break_disk(disk):
-        disk.lose(KEEP)
-        disk.fail()
+class FaultTest(E2eTest):
+    def file_in_the_way(self):
+        """No folder can be made below it, until it is removed."""
+        path = os.path.join(self.folder, "in-the-way")
+        with open(path, "w", encoding="utf-8"):
+            pass
+        return path
 
+
+class StoreFaultTest(FaultTest):
     def check_waits_in_spool(self, agent, *words, readable=False):
         """The capture is sealed and stays; status and the incident's page say why."""
         incident = agent.wait_incidents(1, "SEALED")[0]
@@ -49,7 +51,7 @@ class StoreFaultTest(E2eTest):
         full = self.tmpfs("full", 2 << 20)
         agent = self.agent([disk], store=os.path.join(full.path, "store"))
         full.fill()
-        self.break_disk(disk)
+        disk.lose_and_fail()
         incident_id = self.check_waits_in_spool(agent, agent.store, readable=True)
         full.free()
         self.check_arrives(agent, incident_id)
@@ -61,18 +63,16 @@ class StoreFaultTest(E2eTest):
         mount = self.mount("read-only", "--bind", base)
         run("mount", "-o", "remount,bind,ro", mount.path)
         agent = self.agent([disk], store=mount.path)
-        self.break_disk(disk)
+        disk.lose_and_fail()
         incident_id = self.check_waits_in_spool(agent, mount.path, "read-write", readable=True)
         run("mount", "-o", "remount,bind,rw", mount.path)
         self.check_arrives(agent, incident_id)
 
     def test_no_folder(self):
         disk = self.disk()
-        in_the_way = os.path.join(self.folder, "in-the-way")
-        with open(in_the_way, "w", encoding="utf-8"):
-            pass
+        in_the_way = self.file_in_the_way()
         agent = self.agent([disk], store=os.path.join(in_the_way, "store"))
-        self.break_disk(disk)
+        disk.lose_and_fail()
         incident_id = self.check_waits_in_spool(agent, in_the_way)
         os.unlink(in_the_way)
         self.check_arrives(agent, incident_id)
@@ -86,18 +86,16 @@ class StoreFaultTest(E2eTest):
         drop = ["setpriv", "--inh-caps=-dac_override,-dac_read_search",
                 "--bounding-set=-dac_override,-dac_read_search"]
         agent = self.agent([disk], store=os.path.join(closed, "store"), prefix=drop)
-        self.break_disk(disk)
+        disk.lose_and_fail()
         incident_id = self.check_waits_in_spool(agent, closed, "ermission")
         os.chmod(closed, 0o777)
         self.check_arrives(agent, incident_id)
 
     def test_waits_across_a_restart(self):
         disk = self.disk()
-        in_the_way = os.path.join(self.folder, "in-the-way")
-        with open(in_the_way, "w", encoding="utf-8"):
-            pass
+        in_the_way = self.file_in_the_way()
         agent = self.agent([disk], store=os.path.join(in_the_way, "store"))
-        self.break_disk(disk)
+        disk.lose_and_fail()
         incident_id = self.check_waits_in_spool(agent, in_the_way)
         self.assertEqual(agent.stop(), 0)
         os.unlink(in_the_way)
@@ -108,10 +106,10 @@ class StoreFaultTest(E2eTest):
         first, second = self.disk(), self.disk()
         mount = self.tmpfs("store", 64 << 20)
         agent = self.agent([first, second], store=mount.path)
-        self.break_disk(first)
+        first.lose_and_fail()
         stored = agent.wait_stored()[0]["id"]
         run("mount", "-o", "remount,ro", mount.path)
-        self.break_disk(second)
+        second.lose_and_fail()
         wait_for(lambda: agent.status()["store"]["error"], "the store's problem in the status")
         # What lies there can still be read.
         self.assertEqual(agent.ctl("incident", "verify", stored).returncode, 0)
@@ -120,17 +118,15 @@ class StoreFaultTest(E2eTest):
             self.check_stored_once(agent, incident["id"])
 
 
-class SpoolQuotaTest(E2eTest):
+class SpoolQuotaTest(FaultTest):
     def test_repeats_are_dropped_first(self):
         disk, other = self.disk(), self.disk()
-        in_the_way = os.path.join(self.folder, "in-the-way")
-        with open(in_the_way, "w", encoding="utf-8"):
-            pass
+        in_the_way = self.file_in_the_way()
         # Room for three captures or four; there will be six.
         config = {"incident": {"quiet_after": "500ms"}}
         agent = self.agent([disk, other], store=os.path.join(in_the_way, "store"), config=config)
         for each in (disk, other):
-            each.lose(KEEP)
+            each.lose()
         disk.fail()
         size = int(capture_of(agent.wait_incidents(1, "SEALED")[0])["bytes"])
         self.assertEqual(agent.stop(), 0)
@@ -184,9 +180,8 @@ class HungTest(E2eTest):
         def in_d_state():
             for pid in agent.pids():
                 try:
-                    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
-                        if stat.read().rpartition(")")[2].split()[0] == "D":
-                            return True
+                    if stat_fields(pid)[0] == "D":
+                        return True
                 except OSError:
                     pass
             return False
@@ -198,13 +193,11 @@ class HungTest(E2eTest):
         agent = self.agent([first, second], store=os.path.join(mount.path, "store"))
         wait_for(lambda: agent.status()["store"]["reachable"], "the store to be reached")
         mount.freeze()
-        first.lose(KEEP)
-        first.fail()
+        first.lose_and_fail()
         first_id = agent.wait_incidents(1, "SEALED")[0]["id"]
         self.check_hangs(agent)
         self.check_answers(agent)
-        second.lose(KEEP)
-        second.fail()
+        second.lose_and_fail()
         incidents = agent.wait_incidents(2, "SEALED")
         self.check_answers(agent)
         self.assertEqual(agent.sealed(), sorted([first_id, incidents[1]["id"]]))
@@ -217,13 +210,11 @@ class HungTest(E2eTest):
         mount = self.ext4("spool")
         agent = self.agent([first, second], spool=os.path.join(mount.path, "spool"))
         mount.freeze()
-        first.lose(KEEP)
-        first.fail()
+        first.lose_and_fail()
         agent.wait_incidents(1)
         self.check_hangs(agent)
         self.check_answers(agent)
-        second.lose(KEEP)
-        second.fail()
+        second.lose_and_fail()
         incidents = agent.wait_incidents(2)
         self.check_answers(agent)
 
@@ -250,8 +241,7 @@ class HungTest(E2eTest):
         wait_for(lambda: agents[0].status()["store"]["reachable"], "the store to be reached")
         for mount, disk in ((store, disks[0]), (spool, disks[1])):
             mount.freeze()
-            disk.lose(KEEP)
-            disk.fail()
+            disk.lose_and_fail()
         for agent in agents:
             wait_for(lambda a=agent: int(a.status()["workers_abandoned"]) > 0, "a worker to be given up",
                      timeout=90, poll=0.5)
