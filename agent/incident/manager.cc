@@ -127,8 +127,7 @@ void IncidentManager::OnEvent(const v1::Event& event, bool ended) {
     open.active.insert(event.id());
   }
   open.quiet_since_ns = std::max(open.quiet_since_ns, event.last_mono_ns());
-  if (event.last_at() > incident->last_event_at())
-    *incident->mutable_last_event_at() = event.last_at();
+  if (event.last_at() > incident->last_event_at()) *incident->mutable_last_event_at() = event.last_at();
   incident->set_severity(std::max(incident->severity(), event.severity()));
   incident->set_summary(events.Get(0).summary());
   MergeClients(*incident);
