@@ -160,9 +160,9 @@ void HiddenDisks::Load() {
   std::string_view rest = *text;
   while (!rest.empty()) {
     std::string_view line = NextLine(rest);
-    const std::string major(NextWord(line));
-    const std::string minor(NextWord(line));
-    if (const auto dev = ParseDev(major + ":" + minor)) devs_.emplace(NextWord(line), *dev);
+    std::string number(NextWord(line));
+    number.append(":").append(NextWord(line));
+    if (const auto dev = ParseDev(number)) devs_.emplace(NextWord(line), *dev);
   }
 }
 
