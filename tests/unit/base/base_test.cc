@@ -9,6 +9,7 @@
 #include "base/event_loop.h"
 #include "base/fs.h"
 #include "base/uuid.h"
+#include "fakes/fake_clock.h"
 
 namespace ffdc {
 namespace {
@@ -25,21 +26,13 @@ class TempDir {
   fs::path path;
 };
 
-class StepClock final : public Clock {
- public:
-  uint64_t MonotonicNs() const override { return 1; }
-  int64_t RealtimeNs() const override { return wall_ns; }
-  uint64_t BoottimeNs() const override { return 1; }
-  int64_t wall_ns = 1'700'000'000'000'000'000;
-};
-
 TEST(Uuid, IsWellFormedAndCarriesItsTime) {
-  StepClock clock;
+  FakeClock clock;
   UuidGenerator generator(clock);
   const std::string id = generator.Next();
   EXPECT_TRUE(IsUuid(id)) << id;
   EXPECT_EQ(id[14], '7');
-  EXPECT_EQ(UuidWallNs(id), clock.wall_ns);
+  EXPECT_EQ(UuidWallNs(id), clock.RealtimeNs());
   EXPECT_FALSE(IsUuid("../../../../../../../../etc/passwd.."));
   EXPECT_FALSE(IsUuid(id + "0"));
   std::string upper = id;
@@ -48,7 +41,7 @@ TEST(Uuid, IsWellFormedAndCarriesItsTime) {
 }
 
 TEST(Uuid, IncreasesAlsoWhenTheClockStepsBack) {
-  StepClock clock;
+  FakeClock clock;
   UuidGenerator generator(clock);
   std::string last = generator.Next();
   for (int i = 0; i < 10000; ++i) {

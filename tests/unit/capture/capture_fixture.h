@@ -11,18 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "capture/runner.h"
+#include "fakes/fake_clock.h"
 
 namespace ffdc::capture_test {
-
-class HandClock : public Clock {
- public:
-  uint64_t MonotonicNs() const override { return now_ns; }
-  int64_t RealtimeNs() const override { return static_cast<int64_t>(now_ns); }
-  uint64_t BoottimeNs() const override { return now_ns; }
-  uint64_t now_ns = 1'000'000'000'000;
-};
 
 // Forked before the first test; its workers know the collectors of every file linked in.
 Launcher& TestLauncher();
@@ -60,7 +52,7 @@ class CaptureFixture : public ::testing::Test {
 
   std::string root;
   CaptureOptions options;
-  HandClock clock;
+  FakeClock clock;
   std::unique_ptr<CaptureRunner> runner;
   std::map<std::string, v1::SealedCapture> sealed;
   std::map<std::string, std::string> given_up;

@@ -2,21 +2,13 @@
 #include <gtest/gtest.h>
 
 #include "detect/detector.h"
+#include "fakes/fake_clock.h"
 
 namespace ffdc {
 namespace {
 
 constexpr uint32_t kDev = 7u << FFDC_DEV_MINOR_BITS | 3;
 constexpr uint64_t kSecond = 1'000'000'000;
-
-class FakeClock final : public Clock {
- public:
-  uint64_t MonotonicNs() const override { return now_ns; }
-  int64_t RealtimeNs() const override { return wall_ns + static_cast<int64_t>(now_ns); }
-  uint64_t BoottimeNs() const override { return now_ns; }
-  uint64_t now_ns = 1000 * kSecond;
-  int64_t wall_ns = 1'700'000'000'000'000'000;
-};
 
 class IoErrorTest : public testing::Test {
  protected:

@@ -11,6 +11,7 @@
 #include <random>
 
 #include "base/fs.h"
+#include "fakes/fake_clock.h"
 #include "fakes/temp_dir.h"
 #include "probe/history_codec.h"
 #include "probe/history_sources.h"
@@ -22,16 +23,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 using Values = std::map<std::string, int64_t>;
-
-class FakeClock final : public Clock {
- public:
-  [[nodiscard]] uint64_t MonotonicNs() const override { return mono_ns; }
-  [[nodiscard]] int64_t RealtimeNs() const override { return wall_ns; }
-  [[nodiscard]] uint64_t BoottimeNs() const override { return mono_ns; }
-
-  uint64_t mono_ns = 1'000'000'000;
-  int64_t wall_ns = 1'700'000'000'000'000'000;
-};
 
 std::string Contents(const Fd& memfd) {
   const auto text = ReadFile("/proc/self/fd/" + std::to_string(memfd.get()), 64u << 20);
@@ -64,8 +55,7 @@ class HistoryTest : public ::testing::Test {
     });
   }
   void Sample() {
-    clock_.mono_ns += 1'000'000'000;
-    clock_.wall_ns += 1'000'000'000;
+    clock_.now_ns += 1'000'000'000;
     history_->Sample();
   }
   std::string Frozen() {
@@ -114,7 +104,7 @@ TEST_F(HistoryTest, RandomWalksComeBackAsTheyWere) {
       if (random() % 5 == 0) std::shuffle(extra_.begin(), extra_.end(), random);
       if (random() % 50 == 0) clock_.wall_ns -= 3'600'000'000'000;  // somebody sets the clock
       Sample();
-      expected.push_back({clock_.mono_ns, clock_.wall_ns, Values(extra_.begin(), extra_.end())});
+      expected.push_back({clock_.now_ns, clock_.RealtimeNs(), Values(extra_.begin(), extra_.end())});
     }
     EXPECT_EQ(DecodeFrozen(), expected) << "seed " << seed;
     EXPECT_EQ(history_->samples(), 200u);
