@@ -52,13 +52,16 @@ class RecoverTest : public CaptureFixture {
     const v1::CollectorResult* result = FindCollector(sealed[id].manifest(), collector);
     return result == nullptr ? v1::COLLECTOR_OUTCOME_UNSPECIFIED : result->outcome();
   }
-  // Sealed by hand, and its staging folder put back as if the seal had died before it could go.
-  void SealAndStageAgain() {
-    Stage();
+  v1::SealArgs SealArgs() const {
     v1::SealArgs args;
     args.set_staging_dir(Staging(id));
     args.set_spool_dir(options.spool_dir);
-    auto done = SealCapture(args);
+    return args;
+  }
+  // Sealed by hand, and its staging folder put back as if the seal had died before it could go.
+  void SealAndStageAgain() {
+    Stage();
+    auto done = SealCapture(SealArgs());
     ASSERT_TRUE(done) << done.error().message;
     Stage();
   }
@@ -223,10 +226,7 @@ TEST_F(RecoverTest, ASealThatHangsIsNotJoinedByASecondOne) {
   Stage();
   const Fd hanging(open((Staging(id) + "/sealing").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   ASSERT_EQ(flock(hanging.get(), LOCK_EX), 0);
-  v1::SealArgs args;
-  args.set_staging_dir(Staging(id));
-  args.set_spool_dir(options.spool_dir);
-  const auto refused = SealCapture(args);
+  const auto refused = SealCapture(SealArgs());
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("still hangs"));
   EXPECT_FALSE(fs::exists(options.spool_dir));
@@ -234,9 +234,7 @@ TEST_F(RecoverTest, ASealThatHangsIsNotJoinedByASecondOne) {
 
 TEST_F(RecoverTest, AStatusTheAgentCouldNotWriteReachesTheSeal) {
   Stage();
-  v1::SealArgs args;
-  args.set_staging_dir(Staging(id));
-  args.set_spool_dir(options.spool_dir);
+  v1::SealArgs args = SealArgs();
   v1::CollectorResult& result = *args.add_statuses()->mutable_result();
   result.set_name("test_ok");
   result.set_outcome(v1::ABANDONED);

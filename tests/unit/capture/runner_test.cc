@@ -31,6 +31,14 @@ class RunnerTest : public CaptureFixture {
   void RemountSpool(const char* how, unsigned long flags = 0) {
     ASSERT_EQ(mount("tmpfs", options.spool_dir.c_str(), "tmpfs", flags | MS_REMOUNT, how), 0);
   }
+  // One capture in a life of its own, from its start to its end.
+  void CaptureOnce() {
+    NewRunner();
+    runner->Start(MakeJob(id), {});
+    RunToEnd();
+  }
+
+  const std::string id = IncidentId(1);
 };
 
 TEST_F(RunnerTest, SealsWhatTheCollectorsLeft) {
@@ -38,7 +46,6 @@ TEST_F(RunnerTest, SealsWhatTheCollectorsLeft) {
   NewRunner();
   auto input = std::make_shared<const Fd>(memfd_create("input", MFD_CLOEXEC));
   ASSERT_TRUE(WriteAll(input->get(), "frozen history\n", "memfd"));
-  const std::string id = IncidentId(1);
   runner->Start(MakeJob(id), {{"test_ok", {input}}});
   EXPECT_EQ(runner->running(), 1u);
   RunToEnd();
@@ -71,10 +78,7 @@ TEST_F(RunnerTest, TheManifestNamesHowEachCollectorEnded) {
   options.collectors = {"test_bad_name", "test_cap", "test_crash", "test_error",
                         "test_hang",     "test_ok",  "test_throw"};
   options.collector_max_bytes = 10'000;
-  NewRunner();
-  const std::string id = IncidentId(1);
-  runner->Start(MakeJob(id), {});
-  RunToEnd();
+  CaptureOnce();
 
   ASSERT_TRUE(sealed.contains(id));
   EXPECT_EQ(CheckSealed(Sealed(id)), "");
@@ -107,10 +111,7 @@ TEST_F(RunnerTest, TheManifestNamesHowEachCollectorEnded) {
 TEST_F(RunnerTest, FilesOfACollectorThatDidNotFinishAreKeptAndMarked) {
   options.collectors = {"test_cap", "test_crash", "test_error", "test_hang"};
   options.collector_max_bytes = 10'000;
-  NewRunner();
-  const std::string id = IncidentId(1);
-  runner->Start(MakeJob(id), {});
-  RunToEnd();
+  CaptureOnce();
 
   const v1::Manifest& manifest = sealed[id].manifest();
   const std::map<std::string, bool> truncated = {
@@ -129,7 +130,6 @@ TEST_F(RunnerTest, AFullSpoolIsTriedAgainUntilThereIsRoom) {
   options.collectors = {"test_noise"};
   MountSpool(kSpace64k);
   NewRunner();
-  const std::string id = IncidentId(1);
   runner->Start(MakeJob(id), {});
   RunUntil([&] { return !runner->problems().empty() && runner->running() == 0; });
   EXPECT_THAT(runner->problems(), ElementsAre(HasSubstr("capture " + id + " waits: ")));
@@ -150,7 +150,6 @@ TEST_F(RunnerTest, AReadOnlySpoolIsTriedAgainUntilItIsWritable) {
   MountSpool(kSpace64k);
   RemountSpool(kSpace64k, MS_RDONLY);
   NewRunner();
-  const std::string id = IncidentId(1);
   runner->Start(MakeJob(id), {});
   RunUntil([&] { return !runner->problems().empty() && runner->running() == 0; });
   EXPECT_THAT(runner->problems(), ElementsAre(HasSubstr("Read-only file system")));
@@ -163,7 +162,6 @@ TEST_F(RunnerTest, AReadOnlySpoolIsTriedAgainUntilItIsWritable) {
 
 TEST_F(RunnerTest, ACaptureIsStartedOnce) {
   NewRunner();
-  const std::string id = IncidentId(1);
   runner->Start(MakeJob(id), {});
   runner->Start(MakeJob(id), {});
   EXPECT_EQ(runner->running() + runner->waiting(), 1u);
@@ -176,14 +174,9 @@ TEST_F(RunnerTest, ACaptureIsStartedOnce) {
 }
 
 TEST_F(RunnerTest, AnotherLifeDoesNotSealASecondTime) {
-  NewRunner();
-  const std::string id = IncidentId(1);
-  runner->Start(MakeJob(id), {});
-  RunToEnd();
+  CaptureOnce();
   const std::string first = sealed[id].manifest().SerializeAsString();
-  NewRunner();
-  runner->Start(MakeJob(id), {});
-  RunToEnd();
+  CaptureOnce();
   EXPECT_EQ(done_calls, 2u);
   EXPECT_EQ(sealed[id].manifest().SerializeAsString(), first);
   EXPECT_EQ(CheckSealed(Sealed(id)), "");
@@ -199,7 +192,7 @@ TEST_F(RunnerTest, MoreThanMaxParallelWaitAndAllGetSealed) {
   EXPECT_TRUE(fs::exists(Staging(IncidentId(7)) + "/job.pb")) << "one that waits survives a crash";
   RunToEnd();
   EXPECT_EQ(sealed.size(), 7u);
-  for (const auto& [id, capture] : sealed) EXPECT_EQ(CheckSealed(capture.path()), "");
+  for (const auto& [each, capture] : sealed) EXPECT_EQ(CheckSealed(capture.path()), "") << each;
 }
 
 TEST_F(RunnerTest, WithoutRoomInStagingACaptureWaits) {
@@ -221,10 +214,7 @@ TEST_F(RunnerTest, AStagingAreaSmallerThanTheCapsStillCaptures) {
   fs::create_directories(options.runtime_dir);
   ASSERT_EQ(mount("tmpfs", options.runtime_dir.c_str(), "tmpfs", 0, "size=2m"), 0);
   options.collectors = {"test_cap"};
-  NewRunner();
-  const std::string id = IncidentId(1);
-  runner->Start(MakeJob(id), {});
-  RunToEnd();
+  CaptureOnce();
   ASSERT_TRUE(sealed.contains(id));
   EXPECT_EQ(CheckSealed(Sealed(id)), "");
   EXPECT_EQ(FindCollector(sealed[id].manifest(), "test_cap")->outcome(), v1::CUT);

@@ -22,14 +22,6 @@ using testing::StartsWith;
 
 class DemandTest : public StoreTest {
  protected:
-  v1::Manifest Store(SealedCaptureOptions options = {}) {
-    const auto manifest = Seal(std::move(options));
-    const size_t before = stored_.size();
-    if (shipper_ == nullptr) StartShipper();
-    shipper_->Enqueue(manifest);
-    Until([&] { return stored_.size() > before; });
-    return manifest;
-  }
   // The same incident, captured by another node, as that one's agent would have stored it.
   void StoreOfOtherNode(const std::string& id) {
     SealedCaptureOptions options;

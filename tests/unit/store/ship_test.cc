@@ -54,18 +54,12 @@ TEST_F(ShipTest, MovesASealedCaptureIntoTheStore) {
 
 TEST_F(ShipTest, TakesTheSpoolsDescriptionOfAnUnknownIncident) {
   know_incidents_ = false;
-  const auto manifest = Seal();
-  StartShipper();
-  shipper_->Enqueue(manifest);
-  Until([&] { return !stored_.empty(); });
+  const auto manifest = Store();
   EXPECT_EQ(Summary(Stored(manifest.incident_id()) / "incident.json"), "as sealed");
 }
 
 TEST_F(ShipTest, RewritesAnIncidentThatChanged) {
-  const auto manifest = Seal();
-  StartShipper();
-  shipper_->Enqueue(manifest);
-  Until([&] { return !stored_.empty(); });
+  const auto manifest = Store();
   v1::Incident incident;
   incident.set_id(manifest.incident_id());
   for (const char* summary : {"closed", "pinned"}) {
@@ -140,10 +134,7 @@ TEST_F(ShipTest, ACaptureThatVanishedIsNamedOnce) {
 }
 
 TEST_F(ShipTest, ACaptureShippedByAWorkerWhoseAnswerWasLostCountsAsStored) {
-  const auto manifest = Seal();
-  StartShipper();
-  shipper_->Enqueue(manifest);
-  Until([&] { return !stored_.empty(); });
+  const auto manifest = Store();
   StartShipper();
   shipper_->Enqueue(manifest);
   Until([&] { return stored_.size() == 2; });
@@ -151,10 +142,7 @@ TEST_F(ShipTest, ACaptureShippedByAWorkerWhoseAnswerWasLostCountsAsStored) {
 }
 
 TEST_F(ShipTest, TheSecondAgentOfOneNameIsTurnedAwayAndKeepsItsCapture) {
-  const auto first = Seal();
-  StartShipper();
-  shipper_->Enqueue(first);
-  Until([&] { return !stored_.empty(); });
+  const auto first = Store();
   SealedCaptureOptions other{first.incident_id()};
   other.files["kernel-log.txt"] = "of another machine\n";
   const auto second = Seal(other);

@@ -93,6 +93,15 @@ class StoreTest : public testing::Test {
     options.repeat = true;
     return Seal(options);
   }
+  // Sealed, and shipped until the store has it.
+  v1::Manifest Store(SealedCaptureOptions options = {}) {
+    const auto manifest = Seal(std::move(options));
+    const size_t before = stored_.size();
+    if (shipper_ == nullptr) StartShipper();
+    shipper_->Enqueue(manifest);
+    Until([&] { return stored_.size() > before; });
+    return manifest;
+  }
 
   std::filesystem::path Spooled(const std::string& id) const {
     return std::filesystem::path(options_.spool_dir) / "sealed" / id;
