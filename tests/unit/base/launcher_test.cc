@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/mman.h>
 
 #include <csignal>
@@ -11,6 +10,7 @@
 #include <thread>
 
 #include "base/fs.h"
+#include "fakes/dispatch.h"
 
 namespace ffdc {
 namespace {
@@ -127,11 +127,7 @@ TEST_F(LauncherTest, ManyAtOnceEachAnswersOnce) {
     launcher_->Submit({"echo", std::to_string(i), {}, std::chrono::seconds(60)},
                       [&seen](const WorkerReport& report) { ++seen[report.reply]; });
   }
-  while (launcher_->running() != 0) {
-    pollfd waiting{launcher_->fd(), POLLIN, 0};
-    poll(&waiting, 1, 10);
-    launcher_->Dispatch();
-  }
+  while (launcher_->running() != 0) DispatchOnce(*launcher_);
   EXPECT_EQ(seen.size(), 300u);
   for (const auto& [reply, times] : seen) EXPECT_EQ(times, 1) << reply;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unit/capture/capture_fixture.h"
 
-#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 
 #include "base/fs.h"
 #include "base/proto_json.h"
+#include "fakes/dispatch.h"
 
 namespace ffdc::capture_test {
 namespace fs = std::filesystem;
@@ -29,11 +29,7 @@ std::unique_ptr<Launcher> launcher;
   const auto runner =
       CaptureRunner::Create(options, *launcher, [](const std::string&, const auto&) { _exit(0); });
   runner->Start(MakeJob(IncidentId(1)), {});
-  for (;;) {
-    pollfd ready{launcher->fd(), POLLIN, 0};
-    poll(&ready, 1, 100);
-    launcher->Dispatch();
-  }
+  for (;;) DispatchOnce(*launcher);
 }
 
 class LauncherEnvironment : public ::testing::Environment {
@@ -176,9 +172,7 @@ void CaptureFixture::NewRunner(Launcher& with) {
 
 void CaptureFixture::RunUntil(const std::function<bool()>& done) {
   while (!done()) {
-    pollfd ready{TestLauncher().fd(), POLLIN, 0};
-    poll(&ready, 1, 10);
-    TestLauncher().Dispatch();
+    DispatchOnce(TestLauncher(), 10);
     clock.now_ns += 1'000'000'000;
     runner->Tick();
   }

@@ -9,14 +9,8 @@
 namespace ffdc {
 namespace {
 
-std::string Stat(const std::string& pid, const std::string& comm, char state) {
-  std::string text = pid + " (" + comm + ") " + state;
-  for (int field = 4; field <= 52; ++field) text += " " + std::to_string(field);
-  return text + "\n";
-}
-
 TEST(ParseTaskStat, ReadsFieldsByTheirNumber) {
-  const auto stat = ParseTaskStat(Stat("42", "kworker/0:1", 'D'));
+  const auto stat = ParseTaskStat(StatLine("42", "kworker/0:1", 'D'));
   ASSERT_TRUE(stat);
   EXPECT_EQ(stat->pid, 42u);
   EXPECT_EQ(stat->comm, "kworker/0:1");
@@ -26,7 +20,7 @@ TEST(ParseTaskStat, ReadsFieldsByTheirNumber) {
 }
 
 TEST(ParseTaskStat, ANameMayHoldAnything) {
-  const auto stat = ParseTaskStat(Stat("7", "a) R (b\n", 'S'));
+  const auto stat = ParseTaskStat(StatLine("7", "a) R (b\n", 'S'));
   ASSERT_TRUE(stat);
   EXPECT_EQ(stat->comm, "a) R (b\n");
   EXPECT_EQ(stat->state, 'S');
@@ -46,12 +40,12 @@ class BlockedTasksTest : public CollectTest {
 };
 
 TEST_F(BlockedTasksTest, FallsBackToProcAndSaysSo) {
-  Put("proc/10/task/10/stat", Stat("10", "sleeper", 'S'));
-  Put("proc/10/task/11/stat", Stat("11", "wri\x1bter\xff", 'D'));
+  Put("proc/10/task/10/stat", StatLine("10", "sleeper", 'S'));
+  Put("proc/10/task/11/stat", StatLine("11", "wri\x1bter\xff", 'D'));
   Put("proc/10/task/11/stack", "[<0>] io_schedule+0x46/0x80\n[<0>] submit_bio_wait+0x5b/0x90\n");
   Put("proc/10/task/11/wchan", "io_schedule");
-  Put("proc/12/task/12/stat", Stat("12", "idle", 'I'));
-  Put("proc/self/task/13/stat", Stat("13", "no pid", 'D'));
+  Put("proc/12/task/12/stat", StatLine("12", "idle", 'I'));
+  Put("proc/self/task/13/stat", StatLine("13", "no pid", 'D'));
   ASSERT_TRUE(Collect());
   const std::string text = Output("blocked-tasks.txt");
   EXPECT_EQ(text.rfind("# Tasks in uninterruptible sleep. Source: /proc", 0), 0u);
@@ -66,7 +60,7 @@ TEST_F(BlockedTasksTest, FallsBackToProcAndSaysSo) {
 }
 
 TEST_F(BlockedTasksTest, ABrokenIteratorFallsBackWithItsReason) {
-  Put("proc/10/task/10/stat", Stat("10", "stuck", 'D'));
+  Put("proc/10/task/10/stat", StatLine("10", "stuck", 'D'));
   const Fd no_link = Memfd("", 0);
   ASSERT_TRUE(Collect({no_link.get()}));
   EXPECT_NE(Output("blocked-tasks.txt").find("because cannot open the BPF task iterator"), std::string::npos);

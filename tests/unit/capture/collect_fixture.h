@@ -22,6 +22,13 @@
 
 namespace ffdc {
 
+// A line of /proc/<pid>/stat whose fields from the 4th on are their numbers.
+inline std::string StatLine(const std::string& pid, const std::string& comm, char state) {
+  std::string text = pid + " (" + comm + ") " + state;
+  for (int field = 4; field <= 52; ++field) text += " " + std::to_string(field);
+  return text + "\n";
+}
+
 class CollectTest : public ::testing::Test {
  protected:
   CollectTest() {

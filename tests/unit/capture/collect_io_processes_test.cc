@@ -64,9 +64,7 @@ class IoProcessesTest : public CollectTest {
     return Run([&](CollectContext& context) { return CollectIoProcesses(context, roots_); });
   }
   void Process(const std::string& pid, const std::string& comm, uint64_t read_bytes) const {
-    std::string stat = pid + " (" + comm + ") D";
-    for (int field = 4; field <= 52; ++field) stat += " " + std::to_string(field);
-    Put("proc/" + pid + "/stat", stat);
+    Put("proc/" + pid + "/stat", StatLine(pid, comm, 'D'));
     Put("proc/" + pid + "/io", Io(read_bytes, 0));
     Put("proc/" + pid + "/wchan", "io_schedule");
     Put("proc/" + pid + "/cgroup", "0::/machine.slice/vm-7.scope\n");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kills a capture at every named point of this stage and lets the next life finish it.
+#include "fakes/crash.h"
+
 #include <gmock/gmock.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
@@ -33,24 +33,13 @@ class CrashTest : public CaptureFixture, public ::testing::WithParamInterface<st
   CrashTest() { options.collectors = {"test_ok", "test_silent"}; }
 };
 
-// The life that is killed: this program again, in a process group of its own.
-int RunFirstLife(const std::string& root, const std::string& crash_point) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    setpgid(0, 0);
-    setenv(kFirstLifeVariable, root.c_str(), 1);
-    setenv("FFDC_CRASH_AT", crash_point.c_str(), 1);
-    execl("/proc/self/exe", "capture_test", "--gtest_brief=1", nullptr);
-    _exit(127);
-  }
-  int status = 0;
-  waitpid(pid, &status, 0);
-  return status;
-}
-
 TEST_P(CrashTest, TheNextLifeFinishesIt) {
-  const int status = RunFirstLife(root, GetParam());
-  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "the crash point was not reached";
+  // The life that is killed: this program again.
+  const auto first_life = [this] {
+    setenv(kFirstLifeVariable, root.c_str(), 1);
+    execl("/proc/self/exe", "capture_test", "--gtest_brief=1", nullptr);
+  };
+  ASSERT_TRUE(CrashesAt(GetParam(), first_life)) << "the crash point was not reached";
 
   const std::string id = IncidentId(1);
   NewRunner();

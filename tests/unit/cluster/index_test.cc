@@ -3,16 +3,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sqlite3.h>
-#include <sys/wait.h>
 
-#include <csignal>
 #include <fstream>
 
 #include "base/fs.h"
 #include "base/mem_file.h"
 #include "base/uuid.h"
+#include "fakes/crash.h"
+#include "fakes/dispatch.h"
 #include "fakes/hanging_launcher.h"
 #include "fakes/temp_dir.h"
 
@@ -46,11 +45,7 @@ class IndexTest : public testing::Test {
 
   // Dispatches until no worker runs.
   void Settle() {
-    while (launcher_->running() != 0) {
-      pollfd ready{launcher_->fd(), POLLIN, 0};
-      poll(&ready, 1, 100);
-      launcher_->Dispatch();
-    }
+    while (launcher_->running() != 0) DispatchOnce(*launcher_);
   }
 
   void Write() {
@@ -220,32 +215,21 @@ TEST_F(IndexTest, AWriterThatHangsIsNotJoinedByAnotherUntilItEnds) {
   index_.reset();
 }
 
-// One apply, in a process that is killed at the point. Returns whether it was reached.
-bool ApplyAndCrash(const v1::IndexBatch& batch, const char* point) {
-  const pid_t child = fork();
-  if (child == 0) {
-    setpgid(0, 0);  // a crash point kills the whole group
-    setenv("FFDC_CRASH_AT", point, 1);
-    const auto argument = MemFile(batch);
-    const int fds[] = {argument->get()};
-    [[maybe_unused]] const auto result = IndexTasks()["index.apply"]("", fds);
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-}
-
 TEST_F(IndexTest, ACrashLeavesAllOfABatchOrNothing) {
   index_->Put(Make(1, "before"));
   Write();
   v1::IndexBatch batch;
   batch.set_path(path_);
   for (int i = 2; i < 100; ++i) *batch.add_upserts() = Make(i);
-  ASSERT_TRUE(ApplyAndCrash(batch, "index.before_commit"));
+  const auto apply = [&batch] {
+    const auto argument = MemFile(batch);
+    const int fds[] = {argument->get()};
+    [[maybe_unused]] const auto result = IndexTasks()["index.apply"]("", fds);
+  };
+  ASSERT_TRUE(CrashesAt("index.before_commit", apply));
   Restart();
   EXPECT_EQ(Load().size(), 1u);
-  ASSERT_TRUE(ApplyAndCrash(batch, "index.committed"));
+  ASSERT_TRUE(CrashesAt("index.committed", apply));
   Restart();
   EXPECT_EQ(Load().size(), 99u);
   EXPECT_EQ(index_->problem(), "");

@@ -3,13 +3,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/mount.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <csignal>
 
 #include "base/crash_point.h"
 #include "base/mem_file.h"
+#include "fakes/crash.h"
 #include "unit/store/store_fixture.h"
 
 namespace ffdc {
@@ -272,23 +271,6 @@ TEST_F(ShipTest, AStoreThatDoesNotAnswerDelaysNobody) {
 
 // --- crashes -------------------------------------------------------------
 
-// One ship, in a process that is killed at the point. Returns whether it was reached.
-bool ShipAndCrash(const v1::StoreArgs& args, std::string_view point) {
-  const pid_t child = fork();
-  if (child == 0) {
-    setpgid(0, 0);  // a crash point kills the whole group
-    setenv("FFDC_CRASH_AT", std::string(point).c_str(), 1);
-    const auto in = MemFile(args);
-    const auto out = MemFile();
-    const int fds[] = {in->get(), out->get(), -1};
-    [[maybe_unused]] const auto result = StoreTasks()["store.ship"]("", fds);
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-}
-
 class CrashTest : public StoreTest, public testing::WithParamInterface<std::string> {};
 
 TEST_P(CrashTest, AfterRecoveryThereIsExactlyOneGoodCopy) {
@@ -300,7 +282,13 @@ TEST_P(CrashTest, AfterRecoveryThereIsExactlyOneGoodCopy) {
   args.set_cluster("lab");
   args.set_node("node1");
   args.set_incident_id(id);
-  ASSERT_TRUE(ShipAndCrash(args, GetParam())) << "the point was not reached";
+  const auto ship = [&args] {
+    const auto in = MemFile(args);
+    const auto out = MemFile();
+    const int fds[] = {in->get(), out->get(), -1};
+    [[maybe_unused]] const auto result = StoreTasks()["store.ship"]("", fds);
+  };
+  ASSERT_TRUE(CrashesAt(GetParam(), ship)) << "the point was not reached";
   // Whatever lies in its place is whole.
   if (fs::exists(Stored(id) / "node1")) {
     EXPECT_EQ(Sha256File(Stored(id) / "node1/capture.tar.zst").value(), manifest.archive_sha256());

@@ -4,7 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
 
 #include <filesystem>
 #include <functional>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "base/uuid.h"
+#include "fakes/dispatch.h"
 #include "fakes/sealed_capture.h"
 #include "fakes/temp_dir.h"
 #include "store/shipper.h"
@@ -61,11 +61,7 @@ class StoreTest : public testing::Test {
     shipper_ = Shipper::Create(options_, *launcher_, std::move(callbacks));
   }
 
-  void Dispatch() {
-    pollfd ready{launcher_->fd(), POLLIN, 0};
-    poll(&ready, 1, 20);
-    launcher_->Dispatch();
-  }
+  void Dispatch() { DispatchOnce(*launcher_); }
 
   // Ticks until it is so; the test's own time limit ends what never comes.
   void Until(const std::function<bool()>& condition) {
