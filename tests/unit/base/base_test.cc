@@ -10,21 +10,12 @@
 #include "base/fs.h"
 #include "base/uuid.h"
 #include "fakes/fake_clock.h"
+#include "fakes/temp_dir.h"
 
 namespace ffdc {
 namespace {
 
 namespace fs = std::filesystem;
-
-class TempDir {
- public:
-  TempDir() {
-    std::string pattern = (fs::temp_directory_path() / "ffdc-base.XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-  ~TempDir() { fs::remove_all(path); }
-  fs::path path;
-};
 
 TEST(Uuid, IsWellFormedAndCarriesItsTime) {
   FakeClock clock;
@@ -90,7 +81,7 @@ TEST(Clock, ReadsItsClocksTogetherAlsoWhenTheThreadIsPreempted) {
 
 TEST(Files, SyncedWriteReplacesAndLeavesNoTemporary) {
   const TempDir dir;
-  const fs::path file = dir.path / "a" / "b" / "file";
+  const fs::path file = dir.path() / "a" / "b" / "file";
   ASSERT_TRUE(MakeDirs(file.parent_path()));
   ASSERT_TRUE(WriteFileSynced(file, "old"));
   ASSERT_TRUE(WriteFileSynced(file, "new"));
@@ -104,24 +95,24 @@ TEST(Files, ErrorsNameTheObjectAndTheReason) {
   EXPECT_EQ(missing.error().message, "cannot open /nonexistent/file: No such file or directory");
   EXPECT_EQ(missing.error().code, ENOENT);
   const TempDir dir;
-  ASSERT_TRUE(WriteFile(dir.path / "file", "x"));
-  EXPECT_FALSE(MakeDirs(dir.path / "file" / "folder"));
-  EXPECT_FALSE(WriteFileSynced(dir.path / "none" / "file", "x"));
+  ASSERT_TRUE(WriteFile(dir.path() / "file", "x"));
+  EXPECT_FALSE(MakeDirs(dir.path() / "file" / "folder"));
+  EXPECT_FALSE(WriteFileSynced(dir.path() / "none" / "file", "x"));
 }
 
 TEST(Files, ReadStopsAtTheCap) {
   const TempDir dir;
-  ASSERT_TRUE(WriteFile(dir.path / "file", std::string(100000, 'x')));
-  EXPECT_EQ(ReadFile(dir.path / "file", 99999)->size(), 99999u);
+  ASSERT_TRUE(WriteFile(dir.path() / "file", std::string(100000, 'x')));
+  EXPECT_EQ(ReadFile(dir.path() / "file", 99999)->size(), 99999u);
   EXPECT_FALSE(ReadFile("/proc/self/stat")->empty());
 }
 
 TEST(Files, Sha256) {
   const TempDir dir;
-  ASSERT_TRUE(WriteFile(dir.path / "file", "abc"));
+  ASSERT_TRUE(WriteFile(dir.path() / "file", "abc"));
   uint64_t size = 0;
   // FIPS 180-2, B.1
-  EXPECT_EQ(*Sha256File(dir.path / "file", &size),
+  EXPECT_EQ(*Sha256File(dir.path() / "file", &size),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(size, 3u);
 }

@@ -15,7 +15,6 @@
 #include "fakes/dispatch.h"
 
 namespace ffdc::capture_test {
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -65,7 +64,7 @@ std::string CheckFiles(const v1::Manifest& manifest, const std::string& unpacked
     listed.push_back(file.name());
   }
   if (!std::is_sorted(listed.begin(), listed.end())) return "files are not sorted";
-  if (listed != ListNames(unpacked)) return "the archive holds other files than the manifest lists";
+  if (listed != ListFolder(unpacked).value()) return "the archive holds other files than the manifest lists";
   return "";
 }
 
@@ -95,17 +94,9 @@ v1::CaptureJob MakeJob(const std::string& incident_id) {
   return job;
 }
 
-std::vector<std::string> ListNames(const std::string& dir) {
-  std::vector<std::string> names;
-  std::error_code code;
-  for (const auto& entry : fs::directory_iterator(dir, code))
-    names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 std::string CheckSealed(const std::string& dir) {
-  if (ListNames(dir) != std::vector<std::string>{"capture.tar.zst", "incident.json", "manifest.json"}) {
+  if (ListFolder(dir).value() !=
+      std::vector<std::string>{"capture.tar.zst", "incident.json", "manifest.json"}) {
     return dir + " does not hold exactly the three files";
   }
   v1::Manifest manifest;
@@ -120,14 +111,11 @@ std::string CheckSealed(const std::string& dir) {
   if (!sha256 || *sha256 != manifest.archive_sha256() || size_bytes != manifest.archive_bytes()) {
     return "capture.tar.zst differs from the manifest";
   }
-  std::string unpacked = fs::temp_directory_path() / "ffdc-unpack.XXXXXX";
-  if (mkdtemp(unpacked.data()) == nullptr) return "mkdtemp failed";
-  const std::string command = "tar -I zstd -x -C " + unpacked + " -f " + dir + "/capture.tar.zst";
-  std::string wrong;
-  if (std::system(command.c_str()) != 0) wrong = "tar cannot open it";
-  if (wrong.empty()) wrong = CheckFiles(manifest, unpacked);
-  fs::remove_all(unpacked);
-  return wrong;
+  const TempDir unpacked;
+  const std::string command =
+      "tar -I zstd -x -C " + unpacked.path().string() + " -f " + dir + "/capture.tar.zst";
+  if (std::system(command.c_str()) != 0) return "tar cannot open it";
+  return CheckFiles(manifest, unpacked.path());
 }
 
 const v1::CollectorResult* FindCollector(const v1::Manifest& manifest, const std::string& name) {
@@ -140,8 +128,7 @@ const v1::Loss* FindLoss(const v1::Manifest& manifest, const std::string& what) 
   return FindIn(manifest.losses(), [&](const auto& l) { return l.what() == what; });
 }
 
-CaptureFixture::CaptureFixture() : root(fs::temp_directory_path() / "ffdc-capture.XXXXXX") {
-  if (mkdtemp(root.data()) == nullptr) std::abort();
+CaptureFixture::CaptureFixture() {
   options.runtime_dir = root + "/run";
   options.spool_dir = root + "/spool";
   options.collectors = {"test_ok"};
@@ -151,8 +138,6 @@ CaptureFixture::~CaptureFixture() {
   runner.reset();
   umount2(options.spool_dir.c_str(), MNT_DETACH);
   umount2(options.runtime_dir.c_str(), MNT_DETACH);
-  std::error_code ignored;
-  fs::remove_all(root, ignored);
 }
 
 void CaptureFixture::NewRunner(Launcher& with) {

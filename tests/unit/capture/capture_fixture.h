@@ -13,6 +13,7 @@
 
 #include "capture/runner.h"
 #include "fakes/fake_clock.h"
+#include "fakes/temp_dir.h"
 
 namespace ffdc::capture_test {
 
@@ -34,7 +35,6 @@ std::string CheckSealed(const std::string& dir);
 const v1::CollectorResult* FindCollector(const v1::Manifest& manifest, const std::string& name);
 const v1::CapturedFile* FindFile(const v1::Manifest& manifest, const std::string& name);
 const v1::Loss* FindLoss(const v1::Manifest& manifest, const std::string& what);
-std::vector<std::string> ListNames(const std::string& dir);
 
 class CaptureFixture : public ::testing::Test {
  protected:
@@ -50,7 +50,8 @@ class CaptureFixture : public ::testing::Test {
   std::string Sealed(const std::string& id) const { return options.spool_dir + "/sealed/" + id; }
   v1::CaptureJob StagedJob(const std::string& id) const;
 
-  std::string root;
+  TempDir dir;
+  std::string root = dir.path();
   CaptureOptions options;
   FakeClock clock;
   std::unique_ptr<CaptureRunner> runner;

@@ -49,9 +49,9 @@ TEST_P(CrashTest, TheNextLifeFinishesIt) {
 
   EXPECT_THAT(given_up, IsEmpty());
   EXPECT_EQ(CheckSealed(Sealed(id)), "");
-  EXPECT_EQ(ListNames(options.spool_dir + "/sealed"), std::vector<std::string>{id});
-  EXPECT_THAT(ListNames(options.spool_dir + "/tmp"), IsEmpty());
-  EXPECT_THAT(ListNames(options.runtime_dir + "/captures"), IsEmpty());
+  EXPECT_EQ(ListFolder(options.spool_dir + "/sealed").value(), std::vector<std::string>{id});
+  EXPECT_THAT(ListFolder(options.spool_dir + "/tmp").value(), IsEmpty());
+  EXPECT_THAT(ListFolder(options.runtime_dir + "/captures").value(), IsEmpty());
 }
 
 std::string TestName(const ::testing::TestParamInfo<std::string>& info) {

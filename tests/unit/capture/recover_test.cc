@@ -46,7 +46,7 @@ class RecoverTest : public CaptureFixture {
     RunToEnd();
     RunUntil([] { return TestLauncher().running() == 0; });
     EXPECT_FALSE(fs::exists(Staging(id)));
-    EXPECT_THAT(ListNames(options.spool_dir + "/tmp"), IsEmpty());
+    EXPECT_THAT(ListFolder(options.spool_dir + "/tmp").value(), IsEmpty());
   }
   v1::CollectorOutcome Outcome(const std::string& collector) {
     const v1::CollectorResult* result = FindCollector(sealed[id].manifest(), collector);

@@ -69,8 +69,8 @@ TEST_F(RunnerTest, SealsWhatTheCollectorsLeft) {
   EXPECT_EQ(manifest.losses_size(), 2);
   ASSERT_EQ(manifest.last_ios_size(), 1);
   EXPECT_EQ(manifest.last_ios(0).sector(), 4711u);
-  EXPECT_THAT(ListNames(options.runtime_dir + "/captures"), IsEmpty());
-  EXPECT_THAT(ListNames(options.spool_dir + "/tmp"), IsEmpty());
+  EXPECT_THAT(ListFolder(options.runtime_dir + "/captures").value(), IsEmpty());
+  EXPECT_THAT(ListFolder(options.spool_dir + "/tmp").value(), IsEmpty());
   EXPECT_EQ(input.use_count(), 1) << "the frozen history is let go";
 }
 
@@ -136,8 +136,9 @@ TEST_F(RunnerTest, AFullSpoolIsTriedAgainUntilThereIsRoom) {
   EXPECT_THAT(runner->problems(), ElementsAre(HasSubstr("No space left on device")));
   EXPECT_EQ(runner->waiting(), 1u);
   EXPECT_EQ(done_calls, 0u);
-  EXPECT_THAT(ListNames(options.spool_dir + "/tmp"), IsEmpty()) << "a failed attempt gives its room back";
-  EXPECT_THAT(ListNames(options.spool_dir + "/sealed"), IsEmpty());
+  EXPECT_THAT(ListFolder(options.spool_dir + "/tmp").value(), IsEmpty())
+      << "a failed attempt gives its room back";
+  EXPECT_THAT(ListFolder(options.spool_dir + "/sealed").value(), IsEmpty());
 
   RemountSpool("size=16m");
   RunToEnd();
@@ -180,7 +181,7 @@ TEST_F(RunnerTest, AnotherLifeDoesNotSealASecondTime) {
   EXPECT_EQ(done_calls, 2u);
   EXPECT_EQ(sealed[id].manifest().SerializeAsString(), first);
   EXPECT_EQ(CheckSealed(Sealed(id)), "");
-  EXPECT_THAT(ListNames(options.runtime_dir + "/captures"), IsEmpty());
+  EXPECT_THAT(ListFolder(options.runtime_dir + "/captures").value(), IsEmpty());
 }
 
 TEST_F(RunnerTest, MoreThanMaxParallelWaitAndAllGetSealed) {

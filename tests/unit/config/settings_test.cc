@@ -8,6 +8,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/fs.h"
+#include "fakes/temp_dir.h"
+
 namespace ffdc {
 namespace {
 
@@ -216,9 +219,8 @@ TEST(Settings, DescriptionReadsBackTheSame) {
 }
 
 TEST(LoadSettings, NamesTheFile) {
-  std::string dir = testing::TempDir() + "ffdc-config-XXXXXX";
-  ASSERT_NE(mkdtemp(dir.data()), nullptr);
-  const std::filesystem::path path = std::filesystem::path(dir) / "ffdc.toml";
+  const TempDir dir;
+  const std::filesystem::path path = dir / "ffdc.toml";
   const auto missing = LoadSettings(path);
   ASSERT_FALSE(missing);
   EXPECT_THAT(missing.error().message, HasSubstr(path.string()));
@@ -230,14 +232,10 @@ TEST(LoadSettings, NamesTheFile) {
   std::ofstream(path) << "[node]\nclustr = 'c'\n";
   EXPECT_EQ(LoadSettings(path).error().message,
             path.string() + ":2: unknown key 'node.clustr': did you mean 'cluster'?");
-  std::filesystem::remove_all(dir);
 }
 
 std::string Packaged(const std::string& name) {
-  std::ostringstream content;
-  content
-      << std::ifstream(std::filesystem::path(__FILE__).parent_path() / "../../../packaging" / name).rdbuf();
-  return content.str();
+  return ReadFile(std::filesystem::path(__FILE__).parent_path() / "../../../packaging" / name).value();
 }
 
 TEST(ManPage, HasEveryKeyWithItsDefault) {

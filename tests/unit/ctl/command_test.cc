@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "base/fd.h"
+#include "base/fs.h"
 #include "control/server.h"
 #include "fakes/fake_backend.h"
 #include "fakes/temp_dir.h"
@@ -112,12 +113,6 @@ class CommandTest : public testing::Test {
   fakes::FakeBackend backend_;
   std::unique_ptr<ControlServer> server_;
 };
-
-std::string Content(const std::string& path) {
-  std::ostringstream content;
-  content << std::ifstream(path).rdbuf();
-  return content.str();
-}
 
 TEST_F(CommandTest, EveryReadCommandPrintsAPageOrJson) {
   const std::vector<std::vector<std::string>> commands = {{"status"},
@@ -242,11 +237,11 @@ TEST_F(CommandTest, VerifyNamesTheDamagedFileAndExitsWith1) {
 TEST_F(CommandTest, PullWritesTheWholeArchiveOrNothing) {
   backend_.SetArchive("the archive");
   EXPECT_EQ(Run({"incident", "pull", "019aaf2c"}).exit_code, 0);
-  EXPECT_EQ(Content(dir_ / "019aaf2c-5d40.tar"), "the archive");
+  EXPECT_EQ(ReadFile(dir_ / "019aaf2c-5d40.tar").value(), "the archive");
   EXPECT_FALSE(std::filesystem::exists(dir_ / "019aaf2c-5d40.tar.part"));
 
   EXPECT_EQ(Run({"incident", "pull", "019aaf2c", "-o", dir_ / "x.tar"}).exit_code, 0);
-  EXPECT_EQ(Content(dir_ / "x.tar"), "the archive");
+  EXPECT_EQ(ReadFile(dir_ / "x.tar").value(), "the archive");
 
   const Outcome piped = Run({"incident", "pull", "019aaf2c", "--output", "-"});
   EXPECT_EQ(piped.out, "the archive") << "nothing else goes to stdout";

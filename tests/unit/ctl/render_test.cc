@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/fs.h"
 #include "ctl/text.h"
 #include "fakes/samples.h"
 
@@ -28,9 +29,7 @@ void ExpectGolden(const std::string& name, const std::string& text) {
   const auto path = std::filesystem::path(__FILE__).parent_path() / "golden" / (name + ".txt");
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   if (getenv("FFDC_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
-  std::ostringstream golden;
-  golden << std::ifstream(path).rdbuf();
-  EXPECT_EQ(text, golden.str());
+  EXPECT_EQ(text, ReadFile(path).value());
 }
 
 v1::IncidentDetail Sample() {

@@ -106,11 +106,7 @@ class StoreTest : public testing::Test {
   std::filesystem::path Stored(const std::string& id) const {
     return ClusterRoot() / "incidents" / FormatDate(UuidWallNs(id)) / id;
   }
-  static size_t Count(const std::filesystem::path& folder) {
-    std::error_code code;
-    const std::filesystem::directory_iterator entries(folder, code);
-    return code ? 0 : static_cast<size_t>(std::distance(begin(entries), end(entries)));
-  }
+  static size_t Count(const std::filesystem::path& folder) { return ListFolder(folder).value().size(); }
 
   v1::VerifyReport VerifyNow(const std::string& id) {
     v1::VerifyReport report;
