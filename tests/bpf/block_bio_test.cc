@@ -14,11 +14,7 @@ class Zram {
     std::ifstream("/sys/class/zram-control/hot_add") >> number_;
     Set("mem_limit", "64K");
     Set("disksize", "4M");
-    std::ifstream file("/sys/block/" + name() + "/dev");
-    uint32_t major = 0;
-    uint32_t minor = 0;
-    char colon = 0;
-    if (file >> major >> colon >> minor) dev_ = major << 20 | minor;
+    dev_ = DevOf("/sys/block/" + name());
   }
   Zram(const Zram&) = delete;
   Zram& operator=(const Zram&) = delete;
@@ -45,8 +41,7 @@ class BlockBioTest : public BlockIoTest {
     Start();
     ASSERT_NE(zram_.dev(), 0u) << "no zram: CONFIG_ZRAM is needed for this test";
     other_dev_ = zram_.dev();
-    probe_->RemoveDevice(other_dev_);
-    probe_->SetDevice(other_dev_, true);
+    Rewatch(other_dev_);
     std::mt19937_64 random(1);  // NOLINT(bugprone-random-generator-seed): any noise will do
     for (std::byte& byte : noise_.bytes) byte = static_cast<std::byte>(random());
   }

@@ -17,9 +17,11 @@
 #include <thread>
 #include <vector>
 
+#include "base/block_dev.h"
 #include "base/fd.h"
+#include "base/fs.h"
+#include "bpf/oracle.h"
 #include "fakes/loop_device.h"
-#include "oracle.skel.h"
 #include "probe/block_probe.h"
 #include "probe/bpf_support.h"
 
@@ -59,6 +61,20 @@ class DirectFile {
   Block buffer_;
 };
 
+// 0: no such disk.
+inline uint32_t DevOf(const std::filesystem::path& disk) {
+  return ParseDev(ReadLine(disk / "dev")).value_or(0);
+}
+
+// Every disk that there is now.
+inline std::vector<uint32_t> AllDisks() {
+  std::vector<uint32_t> devs;
+  for (const auto& disk : std::filesystem::directory_iterator("/sys/block")) {
+    if (const uint32_t dev = DevOf(disk.path()); dev != 0) devs.push_back(dev);
+  }
+  return devs;
+}
+
 class BlockIoTest : public ::testing::Test {
  protected:
   static constexpr uint64_t kBlocks = 1024;
@@ -70,7 +86,7 @@ class BlockIoTest : public ::testing::Test {
     loop_ = std::make_unique<testing::LoopDevice>(std::move(*loop));
   }
   void TearDown() override {
-    oracle_link_.reset();
+    oracle_.reset();
     probe_.reset();
     loop_.reset();
     std::error_code ignored;
@@ -88,32 +104,22 @@ class BlockIoTest : public ::testing::Test {
       if (status.name() == "block_bio") continue;
       ASSERT_TRUE(status.active()) << status.name() << ": " << status.reason();
     }
-    for (const auto& disk : std::filesystem::directory_iterator("/sys/block")) {
-      std::ifstream file(disk.path() / "dev");
-      uint32_t major = 0;
-      uint32_t minor = 0;
-      char colon = 0;
-      if (file >> major >> colon >> minor) probe_->SetDevice(major << 20 | minor, false);
-    }
-    probe_->RemoveDevice(loop_->dev());
-    probe_->SetDevice(loop_->dev(), true);
+    for (const uint32_t dev : AllDisks()) probe_->SetDevice(dev, false);
+    Rewatch(loop_->dev());
     probe_->Rearm();  // another device's failure may have come first
+  }
+  // Watches a device of which nothing is known, whatever had its number before.
+  void Rewatch(uint32_t dev) {
+    probe_->RemoveDevice(dev);
+    probe_->SetDevice(dev, true);
   }
 
   // Counts what the kernel shows of the test's device, from here on.
   void StartOracle() {
-    auto oracle = LoadSkeleton<oracle_bpf>([&](oracle_bpf& skeleton) {
-      skeleton.rodata->dev = loop_->dev();
-      return 0;
-    });
+    auto oracle = Oracle::Start(loop_->dev());
     ASSERT_TRUE(oracle) << oracle.error().message;
-    oracle_ = std::move(*oracle);
-    auto link = AttachProgram(oracle_->progs.oracle);
-    ASSERT_TRUE(link) << link.error().message;
-    oracle_link_ = std::move(*link);
+    oracle_ = std::make_unique<Oracle>(std::move(*oracle));
   }
-  // Completions shown, but not to a program that ran on that CPU already.
-  [[nodiscard]] uint64_t OracleMisses() const { return GetProgramStats(oracle_->progs.oracle).misses; }
 
   // Blocks from here on cannot be read any more.
   void CutAt(uint64_t block) { ASSERT_TRUE(loop_->Truncate(block * kBlock)); }
@@ -170,8 +176,7 @@ class BlockIoTest : public ::testing::Test {
   std::unique_ptr<BlockProbe> probe_;
   std::vector<ffdc_block_error> records_;
   uint32_t other_dev_ = 0;  // records of this device are kept too
-  BpfSkeleton<oracle_bpf> oracle_;
-  BpfLink oracle_link_;
+  std::unique_ptr<Oracle> oracle_;
   bool freeze_on_record_ = false;
   FrozenHistory frozen_;
 };

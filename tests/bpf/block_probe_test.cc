@@ -52,8 +52,7 @@ TEST_F(BlockProbeTest, AFailingWriteIsTold) {
     auto full = testing::LoopDevice::Create(mount_point / "full.img", 1u << 20);
     ASSERT_TRUE(full) << full.error().message;
     other_dev_ = full->dev();
-    probe_->RemoveDevice(other_dev_);
-    probe_->SetDevice(other_dev_, true);
+    Rewatch(other_dev_);
     DirectFile device(full->path());
     uint64_t block = 0;
     while (block < 32 && device.Write(block)) ++block;
@@ -78,8 +77,8 @@ TEST_F(BlockProbeTest, NothingIsSentWhileNothingFails) {
   EXPECT_EQ(Failures(loop_->dev(), kOpRead, kStatusIoError), 0u);
   EXPECT_EQ(Failures(loop_->dev(), kOpWrite, kStatusIoError), 0u);
   const LatencyCounts counts = probe_->Latencies(loop_->dev());
-  EXPECT_GT(oracle_->bss->good, 3900u);
-  EXPECT_EQ(counts.completions + Status("block_io").drops(), oracle_->bss->good + OracleMisses());
+  EXPECT_GT(oracle_->good(), 3900u);
+  EXPECT_EQ(counts.completions + Status("block_io").drops(), oracle_->good() + oracle_->misses());
   EXPECT_GT(LatencyQuantileNs(counts.read, {}, 0.5), 0u);
   EXPECT_GT(LatencyQuantileNs(counts.write, {}, 0.5), 0u);
 }
@@ -103,8 +102,8 @@ TEST_F(BlockProbeTest, StormsAreCountedToTheLastOne) {
   uint64_t suppressed = 0;
   const uint64_t lost = Status("block_io").drops();
   const uint64_t counted = Failures(loop_->dev(), kOpRead, kStatusIoError, &suppressed);
-  EXPECT_GT(oracle_->bss->failed, 2 * kEach - 200);
-  EXPECT_EQ(counted + lost, oracle_->bss->failed + OracleMisses());
+  EXPECT_GT(oracle_->failed(), 2 * kEach - 200);
+  EXPECT_EQ(counted + lost, oracle_->failed() + oracle_->misses());
   EXPECT_EQ(Records().size() + suppressed, counted);
   EXPECT_EQ(
       std::count_if(records_.begin(), records_.end(),
@@ -140,8 +139,7 @@ TEST_F(BlockProbeTest, ANumberTakenOverByAnotherDeviceStartsAnew) {
   CutAt(10);
   DirectFile device(loop_->path());
   EXPECT_FALSE(device.Read(20));
-  probe_->RemoveDevice(loop_->dev());
-  probe_->SetDevice(loop_->dev(), true);
+  Rewatch(loop_->dev());
   EXPECT_FALSE(device.Read(20));
   EXPECT_FALSE(device.Read(20));
   ASSERT_EQ(Records().size(), 3u);

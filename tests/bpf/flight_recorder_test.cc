@@ -72,9 +72,9 @@ TEST_F(FlightRecorderTest, ABurstOfFreezesSharesOneHistory) {
     frozen = probe_->Freeze();
     ASSERT_LE(frozen.segments.size(), 7u);
   }
-  EXPECT_GT(oracle_->bss->good, 3100u);
+  EXPECT_GT(oracle_->good(), 3100u);
   EXPECT_EQ(HistoryOf(frozen, loop_->dev()).size() + Status("block_io").drops(),
-            oracle_->bss->good + OracleMisses());
+            oracle_->good() + oracle_->misses());
 }
 
 TEST_F(FlightRecorderTest, AFrozenSegmentCannotBeWritten) {
@@ -127,8 +127,7 @@ TEST_F(FlightRecorderTest, AFreezeThatNobodyWantedIsKeptAndTheNextFailureFreezes
   EXPECT_FALSE(device.Read(200));
   ASSERT_EQ(Records().size(), 1u);
   for (uint64_t block = 20; block < 30; ++block) ASSERT_TRUE(device.Read(block));
-  probe_->RemoveDevice(loop_->dev());
-  probe_->SetDevice(loop_->dev(), true);
+  Rewatch(loop_->dev());
   freeze_on_record_ = true;
   EXPECT_FALSE(device.Read(201));
   for (uint64_t block = 30; block < 40; ++block) ASSERT_TRUE(device.Read(block));
@@ -144,12 +143,10 @@ TEST_F(FlightRecorderTest, OneFailureFreezesOnlyOnceUntilRearmed) {
   CutAt(100);
   DirectFile device(loop_->path());
   EXPECT_FALSE(device.Read(200));
-  probe_->RemoveDevice(loop_->dev());
-  probe_->SetDevice(loop_->dev(), true);
+  Rewatch(loop_->dev());
   EXPECT_FALSE(device.Read(201));  // the first of its kind again, but the recorder is not armed
   probe_->Rearm();
-  probe_->RemoveDevice(loop_->dev());
-  probe_->SetDevice(loop_->dev(), true);
+  Rewatch(loop_->dev());
   EXPECT_FALSE(device.Read(202));
   ASSERT_EQ(Records().size(), 3u);
   EXPECT_EQ(records_[0].flags, FFDC_ERROR_FIRST | FFDC_ERROR_FROZE);

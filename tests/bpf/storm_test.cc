@@ -28,13 +28,7 @@ class StormTest : public BlockIoTest {
     ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.records), keep, this, nullptr));
     ASSERT_TRUE(ring_);
     // Of all failures on this machine, only the test's own.
-    for (const auto& disk : std::filesystem::directory_iterator("/sys/block")) {
-      std::ifstream file(disk.path() / "dev");
-      uint32_t major = 0;
-      uint32_t minor = 0;
-      char colon = 0;
-      if (file >> major >> colon >> minor) Classify(major << 20 | minor, 0);
-    }
+    for (const uint32_t dev : AllDisks()) Classify(dev, 0);
     Classify(loop_->dev(), FFDC_DEVICE_WATCHED);
     auto link = AttachProgram(skeleton_->progs.block_rq_complete);
     ASSERT_TRUE(link) << link.error().message;

@@ -8,28 +8,21 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "oracle.skel.h"
-#include "probe/bpf_support.h"
+#include "bpf/oracle.h"
+#include "ffdc/abi/block.h"
 
 namespace {
 
-constexpr uint32_t kMinorBits = 20;
-
 ffdc::Result<> Run(uint32_t dev) {
-  FFDC_ASSIGN(const auto oracle, ffdc::LoadSkeleton<oracle_bpf>([&](oracle_bpf& skeleton) {
-                skeleton.rodata->dev = dev;
-                return 0;
-              }));
-  FFDC_ASSIGN(const ffdc::BpfLink link, ffdc::AttachProgram(oracle->progs.oracle));
+  FFDC_ASSIGN(const auto oracle, ffdc::Oracle::Start(dev));
   puts("counting");
   fflush(stdout);
   char byte = 0;
   while (read(STDIN_FILENO, &byte, 1) > 0) {
   }
   printf("{\"good\": %llu, \"failed\": %llu, \"missed\": %llu}\n",
-         static_cast<unsigned long long>(oracle->bss->good),
-         static_cast<unsigned long long>(oracle->bss->failed),
-         static_cast<unsigned long long>(ffdc::GetProgramStats(oracle->progs.oracle).misses));
+         static_cast<unsigned long long>(oracle.good()), static_cast<unsigned long long>(oracle.failed()),
+         static_cast<unsigned long long>(oracle.misses()));
   return {};
 }
 
@@ -42,7 +35,7 @@ int main(int argc, char** argv) {
   }
   const auto major = static_cast<uint32_t>(strtoul(argv[1], nullptr, 10));
   const auto minor = static_cast<uint32_t>(strtoul(argv[2], nullptr, 10));
-  const auto done = Run(major << kMinorBits | minor);
+  const auto done = Run(major << FFDC_DEV_MINOR_BITS | minor);
   if (!done) fprintf(stderr, "shown: %s\n", done.error().message.c_str());
   return done ? 0 : 1;
 }
