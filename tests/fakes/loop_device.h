@@ -33,37 +33,27 @@ class LoopDevice {
   static Result<LoopDevice> Create(const std::filesystem::path& backing, uint64_t size_bytes,
                                    Io io = Io::kDirect) {
     Fd file(::open(backing.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!file.valid()) return Failed("cannot open backing file " + backing.string());
+    if (!file.valid()) return FailErrno("cannot open backing file " + backing.string());
     if (::ftruncate(file.get(), static_cast<off_t>(size_bytes)) != 0) {
-      return Failed("cannot size backing file " + backing.string());
+      return FailErrno("cannot size backing file " + backing.string());
     }
     return Attach(std::move(file), backing, io);
   }
 
   LoopDevice(LoopDevice&&) noexcept = default;
-  LoopDevice& operator=(LoopDevice&& other) noexcept {
-    if (this != &other) {
-      Detach();
-      device_ = std::move(other.device_);
-      backing_ = std::move(other.backing_);
-      number_ = other.number_;
-      dev_ = other.dev_;
-    }
-    return *this;
-  }
+  LoopDevice& operator=(LoopDevice&&) = delete;
   LoopDevice(const LoopDevice&) = delete;
   LoopDevice& operator=(const LoopDevice&) = delete;
   ~LoopDevice() { Detach(); }
 
   [[nodiscard]] std::string name() const { return "loop" + std::to_string(number_); }
   [[nodiscard]] std::filesystem::path path() const { return "/dev/" + name(); }
-  [[nodiscard]] const std::filesystem::path& backing() const { return backing_; }
   [[nodiscard]] uint32_t dev() const { return dev_; }  // major << 20 | minor
 
   // Cuts the backing file; the device keeps its size, and what lies past the cut fails to read.
   [[nodiscard]] Result<> Truncate(uint64_t size_bytes) const {
     if (::truncate(backing_.c_str(), static_cast<off_t>(size_bytes)) != 0) {
-      return Failed("cannot truncate " + backing_.string());
+      return FailErrno("cannot truncate " + backing_.string());
     }
     return {};
   }
@@ -78,13 +68,9 @@ class LoopDevice {
   LoopDevice(Fd device, std::filesystem::path backing, int number, uint32_t dev)
       : device_(std::move(device)), backing_(std::move(backing)), number_(number), dev_(dev) {}
 
-  static Unexpected Failed(const std::string& what) {
-    return Fail(what + ": " + std::strerror(errno), errno);  // NOLINT(concurrency-mt-unsafe)
-  }
-
   static Result<LoopDevice> Attach(Fd file, const std::filesystem::path& backing, Io io) {
     const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
-    if (!control.valid()) return Failed("cannot open /dev/loop-control");
+    if (!control.valid()) return FailErrno("cannot open /dev/loop-control");
     loop_config config{};
     config.fd = static_cast<uint32_t>(file.get());
     if (io == Io::kDirect) config.info.lo_flags = LO_FLAGS_DIRECT_IO;  // ignored where it cannot be
@@ -92,18 +78,18 @@ class LoopDevice {
     // Another process may take the free device first: ask again.
     for (int attempt = 0; attempt < 100; ++attempt) {
       const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
-      if (number < 0) return Failed("no free loop device");
+      if (number < 0) return FailErrno("no free loop device");
       Fd device = OpenNode(number);
-      if (!device.valid()) return Failed("cannot open /dev/loop" + std::to_string(number));
+      if (!device.valid()) return FailErrno("cannot open /dev/loop" + std::to_string(number));
       if (::ioctl(device.get(), LOOP_CONFIGURE, &config) == 0) {
         struct stat status {};
-        if (::fstat(device.get(), &status) != 0) return Failed("cannot stat loop device");
+        if (::fstat(device.get(), &status) != 0) return FailErrno("cannot stat loop device");
         const uint32_t dev = major(status.st_rdev) << 20 | minor(status.st_rdev);
         return LoopDevice(std::move(device), backing, number, dev);
       }
-      if (errno != EBUSY) return Failed("cannot attach " + backing.string() + " to a loop device");
+      if (errno != EBUSY) return FailErrno("cannot attach " + backing.string() + " to a loop device");
     }
-    return Failed("every free loop device was taken by others");
+    return FailErrno("every free loop device was taken by others");
   }
 
   // devtmpfs may be a moment behind.
