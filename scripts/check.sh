@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds and runs test tiers: check.sh build|test|asan|tsan|fuzz|all. See tests/README.md.
+# Builds and runs test tiers: check.sh build [TARGET...] or test|asan|tsan|fuzz|all. See
+# tests/README.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,13 +9,12 @@ jobs=${JOBS:-$(nproc)}
 
 step() { printf '\n== %s (%s)\n' "$1" "$(date +%T)"; }
 
-build() { # PRESET [cmake arguments]
-	local preset=$1
+build() { # PRESET [TARGET...]
+	local preset=$1 dir=build
 	shift
-	cmake --preset "$preset" -DFFDC_TESTS=ON "$@" >/dev/null
-	local dir=build
 	[ "$preset" = release ] || dir=build-$preset
-	cmake --build "$dir" -j "$jobs"
+	cmake --preset "$preset" >/dev/null
+	cmake --build "$dir" -j "$jobs" ${1:+--target "$@"}
 }
 
 asan() {
@@ -25,8 +25,7 @@ asan() {
 
 tsan() {
 	step 'ThreadSanitizer'
-	cmake --preset tsan -DFFDC_TESTS=ON >/dev/null
-	cmake --build build-tsan -j "$jobs" --target base_test control_test
+	build tsan base_test control_test
 	# Debian's gRPC is not instrumented: what happens inside it cannot be judged.
 	TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
 		ctest --test-dir build-tsan --output-on-failure -j "$jobs" -R '^unit\.(base|control)\.'
@@ -34,8 +33,7 @@ tsan() {
 
 fuzz() {
 	step 'libFuzzer'
-	cmake --preset fuzz >/dev/null
-	cmake --build build-fuzz -j "$jobs" --target fuzzers
+	build fuzz fuzzers
 	local target name
 	for target in build-fuzz/bin/*_fuzz; do
 		name=$(basename "$target")
@@ -56,7 +54,7 @@ test_all() {
 }
 
 case ${1:-all} in
-build) build release ;;
+build) build release "${@:2}" ;;
 test) test_all ;;
 asan) asan ;;
 tsan) tsan ;;

@@ -43,13 +43,13 @@ dnf_test='gtest-devel gmock-devel clang-tools-extra compiler-rt ShellCheck fio
 if command -v apt-get >/dev/null; then
 	packages=$apt_build
 	[ "$want" = test ] && packages="$packages $apt_test"
-	missing=
-	for package in $packages; do
-		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' ||
-			missing="$missing $package"
-	done
+	# shellcheck disable=SC2086 # a list of words
+	installed=$(dpkg-query -W -f '${Status} ${Package}\n' $packages 2>/dev/null |
+		sed -n 's/^install ok installed //p')
+	# shellcheck disable=SC2086 # a list of words
+	missing=$(printf '%s\n' $packages | grep -vxF "$installed" | paste -sd ' ' -)
 	[ -z "$missing" ] && exit 0
-	echo "install-deps.sh: installing$missing"
+	echo "install-deps.sh: installing $missing"
 	as_root apt-get -qq update
 	# shellcheck disable=SC2086 # a list of words
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing >/dev/null

@@ -4,17 +4,19 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t sources < <(git ls-files --cached --others --exclude-standard '*.cc' '*.h' | grep -v '^bpf/\|^include/ffdc/abi/')
+ours() { git ls-files --cached --others --exclude-standard "$@"; } # [PATTERN...]
+
+mapfile -t sources < <(ours '*.cc' '*.h' | grep -v '^bpf/\|^include/ffdc/abi/')
 if [ "${1:-}" = --fix ]; then
 	clang-format -i "${sources[@]}"
 	exit 0
 fi
 clang-format --dry-run --Werror "${sources[@]}"
 
-mapfile -t scripts < <(git ls-files --cached --others --exclude-standard | xargs grep -lE '^#!/bin/(ba)?sh' --)
+mapfile -t scripts < <(ours | xargs grep -lE '^#!/bin/(ba)?sh' --)
 shellcheck --severity=style "${scripts[@]}"
 
-missing=$(git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.c' '*.sh' '*.cmake' '*.proto' Makefile |
+missing=$(ours '*.cc' '*.h' '*.c' '*.sh' '*.cmake' '*.proto' Makefile |
 	xargs grep -L 'SPDX-License-Identifier' -- || true)
 if [ -n "$missing" ]; then
 	echo "lint: no SPDX line in: $missing" >&2
@@ -22,9 +24,8 @@ if [ -n "$missing" ]; then
 fi
 
 # clang-tidy reads the generated headers: they must be there.
-cmake --preset release -DFFDC_TESTS=ON >/dev/null
-cmake --build build -j "$(nproc)" --target ffdc_generated
-mapfile -t units < <(git ls-files --cached --others --exclude-standard 'agent/*.cc')
+scripts/check.sh build ffdc_generated
+mapfile -t units < <(ours 'agent/*.cc')
 printf '%s\n' "${units[@]}" |
 	xargs -P "$(nproc)" -n 4 clang-tidy -p build --quiet --warnings-as-errors='*' 2>build/clang-tidy.log ||
 	{ grep -v 'warnings generated' build/clang-tidy.log; exit 1; }
