@@ -18,7 +18,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
-from disks import KEEP, LoopDisk, Shown  # noqa: E402 pylint: disable=wrong-import-position
+from disks import KEEP, LoopDisk, Shown, settle_udev  # noqa: E402 pylint: disable=wrong-import-position
 from harness import BIN, DISK_DIR, Agent, capture_of, stat_fields, wait_for  # noqa: E402 pylint: disable=wrong-import-position
 
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
@@ -70,7 +70,8 @@ class Bed:
     def __init__(self, disks, size=16 * MIB, **config):
         self.folder = tempfile.mkdtemp(prefix="ffdc-bench.", dir=DISK_DIR)
         self.runtime = tempfile.mkdtemp(prefix="ffdc-bench.", dir="/dev/shm")
-        self.disks = [LoopDisk(self.folder, size) for _ in range(disks)]
+        self.disks = [LoopDisk(self.folder, size, settle=False) for _ in range(disks)]
+        settle_udev()  # once for all of them
         self.agent = Agent(self.folder, self.runtime, self.disks, config=config)
 
     def __enter__(self):
@@ -150,7 +151,7 @@ def declare_all(results):
 def measure_cost(results):
     """fio 4 KiB random reads, queue depth 32, on a loop device over tmpfs, under an empty
     program, under block_io and under biolatency; times by the kernel's account of its programs."""
-    done = subprocess.run([os.path.join(BIN, "bpf_cost"), "1"], stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([os.path.join(BIN, "bpf_cost")], stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"bpf_cost ended with {done.returncode}")
     cost = json.loads(done.stdout)

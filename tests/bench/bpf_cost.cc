@@ -2,18 +2,15 @@
 // What the block probe adds to each successful I/O, by the kernel's own account
 // of its programs' run time, net of an empty program that runs beside them, and
 // the same of biolatency (Debian's libbpf-tools): fio 4 KiB random reads, queue
-// depth 32, on a loop device over tmpfs. Prints JSON. Needs root, fio, biolatency.
-//
-//   bpf_cost [rounds] [seconds a run]
+// depth 32, on a loop device over tmpfs. Measures once and prints JSON; bench.py
+// repeats it. Needs root, fio, biolatency.
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -32,6 +29,7 @@ namespace {
 
 constexpr const char* kBiolatency = "/usr/sbin/biolatency";
 constexpr uint64_t kDeviceBytes = 256u << 20;
+constexpr int kRunSeconds = 3;
 
 struct Cost {
   uint64_t ios = 0;
@@ -82,7 +80,7 @@ class Child {
 
 class Bench {
  public:
-  Bench(testing::LoopDevice loop, int seconds) : loop_(std::move(loop)), seconds_(seconds) {}
+  explicit Bench(testing::LoopDevice loop) : loop_(std::move(loop)) {}
 
   Result<Cost> Ours() {
     uint64_t records = 0;
@@ -95,7 +93,7 @@ class Bench {
     if (!status.active()) return Fail("block_io is not active: " + status.reason());
     const uint64_t completions = probe->Latencies(loop_.dev()).completions;
     if (completions * 10 < status.runs() * 9) return Fail("most I/O was not fio's: the machine is not quiet");
-    records_ += records;
+    records_ = records;
     return Cost{status.runs(), status.runs(), status.run_time_ns(), empty_ns};
   }
 
@@ -140,48 +138,30 @@ class Bench {
     FFDC_ASSIGN(Child fio,
                 Child::Spawn({"fio", "--name=cost", "--filename=" + loop_.path().string(), "--rw=randread",
                               "--bs=4k", "--iodepth=32", "--ioengine=libaio", "--direct=1", "--time_based",
-                              "--runtime=" + std::to_string(seconds_)}));
+                              "--runtime=" + std::to_string(kRunSeconds)}));
     if (!fio.Wait()) return Fail("fio failed on " + loop_.path().string());
     const ProgramStats stats = GetProgramStats(skeleton->progs.empty);
     return static_cast<double>(stats.run_time_ns) / static_cast<double>(stats.runs);
   }
 
   testing::LoopDevice loop_;
-  int seconds_;
   uint64_t records_ = 0;
 };
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-Result<> Measure(Bench& bench, int rounds) {
-  std::vector<double> empty_ns;
-  std::vector<double> ours_ns;
-  std::vector<double> biolatency_ns;
-  uint64_t ios = 0;
-  for (int round = 0; round < rounds; ++round) {
-    FFDC_ASSIGN(const Cost ours, bench.Ours());
-    FFDC_ASSIGN(const Cost biolatency, bench.Biolatency());
-    empty_ns.push_back(ours.empty_ns);
-    ours_ns.push_back(ours.NetNs());
-    biolatency_ns.push_back(biolatency.NetNs());
-    ios += ours.ios;
-    std::fprintf(stderr,
-                 "round %d: block_io %.1f ns, biolatency %.1f ns, net of an empty program's %.1f ns\n",
-                 round + 1, ours.NetNs(), biolatency.NetNs(), ours.empty_ns);
-  }
+Result<> Measure(Bench& bench) {
+  FFDC_ASSIGN(const Cost ours, bench.Ours());
+  FFDC_ASSIGN(const Cost biolatency, bench.Biolatency());
+  std::fprintf(stderr, "block_io %.1f ns, biolatency %.1f ns, net of an empty program's %.1f ns\n",
+               ours.NetNs(), biolatency.NetNs(), ours.empty_ns);
   std::printf(
-      "{\"rounds\": %d, \"ios\": %llu, \"empty_ns\": %.1f, \"block_io_net_ns\": %.1f, \"biolatency_net_ns\": "
-      "%.1f, "
+      "{\"ios\": %llu, \"empty_ns\": %.1f, \"block_io_net_ns\": %.1f, \"biolatency_net_ns\": %.1f, "
       "\"share_of_biolatency\": %.3f, \"records_sent\": %llu}\n",
-      rounds, static_cast<unsigned long long>(ios), Median(empty_ns), Median(ours_ns), Median(biolatency_ns),
-      Median(ours_ns) / Median(biolatency_ns), static_cast<unsigned long long>(bench.records()));
+      static_cast<unsigned long long>(ours.ios), ours.empty_ns, ours.NetNs(), biolatency.NetNs(),
+      ours.NetNs() / biolatency.NetNs(), static_cast<unsigned long long>(bench.records()));
   return {};
 }
 
-Result<> Run(int rounds, int seconds) {
+Result<> Run() {
   const Fd statistics(bpf_enable_stats(BPF_STATS_RUN_TIME));
   if (!statistics.valid()) return FailErrno("cannot count the run time of BPF programs: this needs root");
   const std::filesystem::path backing = "/dev/shm/ffdc-bpf-cost-" + std::to_string(getpid()) + ".img";
@@ -191,21 +171,15 @@ Result<> Run(int rounds, int seconds) {
   // The loop device keeps it alive; pages that exist make reads cost what they should.
   std::ofstream(backing, std::ios::binary) << std::string(kDeviceBytes, 'x');
   std::filesystem::remove(backing);
-  Bench bench(std::move(loop), seconds);
-  return Measure(bench, rounds);
+  Bench bench(std::move(loop));
+  return Measure(bench);
 }
 
 }  // namespace
 }  // namespace ffdc
 
-int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 5;
-  const int seconds = argc > 2 ? std::atoi(argv[2]) : 3;
-  if (rounds < 1 || seconds < 1) {
-    std::fprintf(stderr, "usage: %s [rounds] [seconds a run]\n", argv[0]);
-    return 2;
-  }
-  const ffdc::Result<> done = ffdc::Run(rounds, seconds);
+int main() {
+  const ffdc::Result<> done = ffdc::Run();
   if (!done) std::fprintf(stderr, "bpf_cost: %s\n", done.error().message.c_str());
   return done ? 0 : 1;
 }
