@@ -53,10 +53,11 @@ void ScrubField(Message* message, const FieldDescriptor* field) {
 
 }  // namespace
 
-Result<std::string> ToJson(const google::protobuf::Message& message, JsonStyle style) {
+Result<std::string> ToJson(const google::protobuf::Message& message, JsonStyle style, JsonDefaults defaults) {
   util::JsonPrintOptions options;
   options.add_whitespace = style == JsonStyle::kPretty;
   options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = defaults == JsonDefaults::kPrinted;
   std::string text;
   if (const auto status = util::MessageToJsonString(message, &text, options); !status.ok()) {
     return Fail("cannot write " + message.GetTypeName() + " as JSON: " + std::string(status.message()));

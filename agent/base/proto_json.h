@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages as proto3 JSON: snake_case names, default values left out. What is
-// written to the spool and the store and what `--json` prints.
+// Messages as proto3 JSON with snake_case names: what is written to the spool and the store,
+// fields at their default left out, and what `--json` prints, with every field.
 #pragma once
 
 #include <google/protobuf/message.h>
@@ -13,9 +13,11 @@
 namespace ffdc {
 
 enum class JsonStyle { kPretty, kCompact };
+enum class JsonDefaults { kLeftOut, kPrinted };
 
 // Pretty JSON ends with a newline, compact JSON is one line without it.
-Result<std::string> ToJson(const google::protobuf::Message& message, JsonStyle style = JsonStyle::kPretty);
+Result<std::string> ToJson(const google::protobuf::Message& message, JsonStyle style = JsonStyle::kPretty,
+                           JsonDefaults defaults = JsonDefaults::kLeftOut);
 // Fields that this version does not know are ignored: a newer agent may have written them.
 // On an error the message's content is unspecified.
 Result<> FromJson(std::string_view text, google::protobuf::Message* message);

@@ -45,8 +45,8 @@ bool WantsColour(const Globals& globals) {
 
 int Execute(const Command& command, const Globals& globals) {
   const std::string socket = globals.socket.empty() ? SocketOf(std::string(kConfigPath)) : globals.socket;
-  const Context context{socket, globals.json, Painter(WantsColour(globals)), std::cout,
-                        SystemClock().RealtimeNs()};
+  const Page page{Painter(WantsColour(globals)), SystemClock().RealtimeNs()};
+  const Context context{socket, globals.json, page, std::cout};
   const Result<> result = command(context);
   std::cout.flush();
   if (!result) {

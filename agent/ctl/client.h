@@ -20,6 +20,12 @@ enum : int { kUsageError = -2, kUnreachable = -3 };
 inline constexpr std::chrono::seconds kReadLimit(10);
 inline constexpr std::chrono::seconds kWorkLimit(120);  // calls that read or remove whole captures
 
+inline v1::IncidentRef Ref(const std::string& id) {
+  v1::IncidentRef ref;
+  ref.set_id(id);
+  return ref;
+}
+
 class Client {
  public:
   // Fails with kUnreachable if no agent answers on the socket within two seconds.

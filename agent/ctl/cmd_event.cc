@@ -3,19 +3,14 @@
 #include <ostream>
 
 #include "ctl/commands.h"
-#include "ctl/render.h"
+#include "ctl/show.h"
 
 namespace ffdc::ctl {
 
 Result<> ListEvents(const Context& context, uint32_t limit) {
-  FFDC_ASSIGN(const auto client, context.Connect());
   v1::ListEventsRequest request;
   request.set_limit(limit);
-  FFDC_ASSIGN(const v1::EventList events,
-              client->Call(&v1::Control::Stub::ListEvents, request, "cannot list the events"));
-  if (context.json) return context.PrintJson(events);
-  context.out << RenderEvents(events, {context.paint, context.now_wall_ns});
-  return {};
+  return Show(context, "cannot list the events", &v1::Control::Stub::ListEvents, RenderEvents, request);
 }
 
 Result<> WatchEvents(const Context& context) {
@@ -27,7 +22,7 @@ Result<> WatchEvents(const Context& context) {
     if (context.json) {
       FFDC_TRY(context.PrintJson(event, true));
     } else {
-      context.out << RenderEventLine(event, {context.paint, context.now_wall_ns}) << std::flush;
+      context.out << RenderEventLine(event, context.page) << std::flush;
     }
   }
   const grpc::Status status = stream->Finish();

@@ -12,12 +12,6 @@
 namespace ffdc::ctl {
 namespace {
 
-v1::IncidentRef Ref(const std::string& id) {
-  v1::IncidentRef ref;
-  ref.set_id(id);
-  return ref;
-}
-
 // Consumers of the JSON find these, whatever the agent knew.
 void FillIn(v1::Incident& incident) {
   incident.mutable_subject();
@@ -56,7 +50,7 @@ Result<> ListIncidents(const Context& context, uint32_t limit, const std::string
     for (v1::Incident& incident : *list.mutable_incidents()) FillIn(incident);
     return context.PrintJson(list);
   }
-  context.out << RenderIncidents(list, {context.paint, context.now_wall_ns});
+  context.out << RenderIncidents(list, context.page);
   return {};
 }
 
@@ -67,7 +61,7 @@ Result<> ShowIncident(const Context& context, const std::string& id) {
     FillIn(*detail.mutable_incident());
     return context.PrintJson(detail);
   }
-  context.out << RenderIncident(detail, {context.paint, context.now_wall_ns});
+  context.out << RenderIncident(detail, context.page);
   return {};
 }
 
@@ -80,11 +74,11 @@ Result<> VerifyIncident(const Context& context, const std::string& id) {
   if (context.json) {
     FFDC_TRY(context.PrintJson(report));
   } else if (report.ok()) {
-    context.out << context.paint(Style::kGreen, "ok") << ": incident " << Printable(report.incident_id())
+    context.out << context.page.paint(Style::kGreen, "ok") << ": incident " << Printable(report.incident_id())
                 << ": " << checked << ", every checksum right\n";
   } else {
     for (const v1::VerifyProblem& problem : report.problems()) {
-      context.out << context.paint(Style::kRed, Printable(problem.file())) << ": "
+      context.out << context.page.paint(Style::kRed, Printable(problem.file())) << ": "
                   << Printable(problem.problem()) << "\n";
     }
   }
@@ -138,7 +132,7 @@ Result<> Dump(const Context& context, const std::string& reason) {
     return context.PrintJson(incident);
   }
   context.out << "incident " << Printable(incident.id()) << " is being captured\nNext: "
-              << context.paint.Bold("ffdcctl incident show " + ShortId(incident.id())) << "\n";
+              << context.page.paint.Bold("ffdcctl incident show " + ShortId(incident.id())) << "\n";
   return {};
 }
 

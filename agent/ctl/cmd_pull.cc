@@ -4,11 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <iostream>
-#include <optional>
 
 #include "base/fd.h"
 #include "base/fs.h"
@@ -83,7 +81,6 @@ class PartFile {
   }
 
   [[nodiscard]] int fd() const { return fd_.get(); }
-  [[nodiscard]] const std::string& path() const { return path_; }
   Result<> Finish() {
     if (part_.empty()) return {};
     if (fsync(fd_.get()) != 0) return FailErrno("cannot write " + part_);
@@ -122,12 +119,11 @@ Result<uint64_t> Receive(grpc::ClientContext& call, grpc::ClientReader<v1::PullC
   return bytes;
 }
 
-Result<> Pull(Client& client, const std::string& id, int fd, const std::string& name, uint64_t& bytes) {
+// Returns how many bytes came.
+Result<uint64_t> Pull(Client& client, const std::string& id, int fd, const std::string& name) {
   const std::string what = "cannot pull incident '" + id + "'";
   grpc::ClientContext call;
-  v1::IncidentRef ref;
-  ref.set_id(id);
-  const auto stream = client.stub().PullIncident(&call, ref);
+  const auto stream = client.stub().PullIncident(&call, Ref(id));
   const auto received = Receive(call, *stream, fd, name);
   const grpc::Status status = stream->Finish();
   if (Interrupted()) return Fail(what + ": interrupted");
@@ -135,15 +131,12 @@ Result<> Pull(Client& client, const std::string& id, int fd, const std::string& 
   if (!status.ok() && !by_us) return Unexpected(client.ToError(status, what));
   if (!received) return Unexpected(received.error().In(what));
   if (!status.ok()) return Unexpected(client.ToError(status, what));
-  bytes = *received;
-  return {};
+  return *received;
 }
 
 // The incident's full id, so that the file's name does not depend on how it was typed.
 Result<std::string> DefaultName(Client& client, const std::string& id) {
-  v1::IncidentRef ref;
-  ref.set_id(id);
-  FFDC_ASSIGN(const v1::IncidentDetail detail, client.Call(&v1::Control::Stub::GetIncident, ref,
+  FFDC_ASSIGN(const v1::IncidentDetail detail, client.Call(&v1::Control::Stub::GetIncident, Ref(id),
                                                            "cannot pull incident '" + id + "'", kWorkLimit));
   const std::string& full_id = detail.incident().id();
   if (full_id.empty() || full_id.find('/') != std::string::npos) {
@@ -161,14 +154,16 @@ Result<> PullIncident(const Context& context, const std::string& id, const std::
   }
   FFDC_ASSIGN(const auto client, context.Connect());
   CatchInterrupt();
-  uint64_t bytes = 0;
-  if (output == "-") return Pull(*client, id, STDOUT_FILENO, "the standard output", bytes);
+  if (output == "-") {
+    FFDC_TRY(Pull(*client, id, STDOUT_FILENO, "the standard output"));
+    return {};
+  }
   std::string path = output;
   if (path.empty()) {
     FFDC_ASSIGN(path, DefaultName(*client, id));
   }
   FFDC_ASSIGN(PartFile file, PartFile::Create(path));
-  FFDC_TRY(Pull(*client, id, file.fd(), path + ".part", bytes));
+  FFDC_ASSIGN(const uint64_t bytes, Pull(*client, id, file.fd(), path + ".part"));
   FFDC_TRY(file.Finish());
   context.out << Printable(path) << ": " << FormatBytes(bytes) << "\n";
   return {};

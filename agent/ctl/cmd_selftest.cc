@@ -51,15 +51,15 @@ class SelfTester {
     auto result = work();
     const auto elapsed_ns =
         static_cast<uint64_t>((steady_clock::now() - started_at) / std::chrono::nanoseconds(1));
-    const std::string took = " " + context_.paint.Dim("(" + FormatSpan(elapsed_ns) + ")") + "\n";
+    const std::string took = " " + context_.page.paint.Dim("(" + FormatSpan(elapsed_ns) + ")") + "\n";
     if (!result) {
-      context_.out << context_.paint(Style::kRed, "✗") << " " << what << ": "
+      context_.out << context_.page.paint(Style::kRed, "✗") << " " << what << ": "
                    << Printable(result.error().message) << took << std::flush;
       auto error = result.error().In("the self-test failed: cannot " + std::string(what));
       return Unexpected(std::move(error));
     }
     const std::string detail = describe(*result);
-    context_.out << context_.paint(Style::kGreen, "✓") << " " << what << (detail.empty() ? "" : ": ")
+    context_.out << context_.page.paint(Style::kGreen, "✓") << " " << what << (detail.empty() ? "" : ": ")
                  << Printable(detail) << took << std::flush;
     return result;
   }
@@ -142,10 +142,8 @@ class SelfTester {
     const auto verified = Step(
         "verify every checksum",
         [this]() -> Result<v1::VerifyReport> {
-          v1::IncidentRef ref;
-          ref.set_id(incident_id_);
-          FFDC_ASSIGN(v1::VerifyReport report,
-                      client_.Call(&v1::Control::Stub::VerifyIncident, ref, incident_id_, kWorkLimit));
+          FFDC_ASSIGN(v1::VerifyReport report, client_.Call(&v1::Control::Stub::VerifyIncident,
+                                                            Ref(incident_id_), incident_id_, kWorkLimit));
           if (report.ok() && report.files_checked() > 0) return report;
           if (report.problems().empty()) return Fail("no file was checked");
           return Fail(report.problems(0).file() + ": " + report.problems(0).problem());
@@ -217,7 +215,7 @@ Result<> SelfTest(const Context& context) {
   Result<> result = tester.Run();
   if (!tester.incident_id().empty()) {
     context.out << "The incident stays: "
-                << context.paint.Bold("ffdcctl incident show " + ShortId(tester.incident_id())) << "\n";
+                << context.page.paint.Bold("ffdcctl incident show " + ShortId(tester.incident_id())) << "\n";
   }
   return result;
 }

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/context.h"
 
-#include <google/protobuf/util/json_util.h>
-
 #include <ostream>
+
+#include "base/proto_json.h"
 
 namespace ffdc::ctl {
 
 Result<> Context::PrintJson(const google::protobuf::Message& message, bool compact) const {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = !compact;
-  options.preserve_proto_field_names = true;
-  options.always_print_primitive_fields = true;
-  std::string text;
-  const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
-  if (!status.ok()) return Fail("cannot write the reply as JSON: " + status.ToString());
+  const JsonStyle style = compact ? JsonStyle::kCompact : JsonStyle::kPretty;
+  FFDC_ASSIGN(const std::string text, ToJson(message, style, JsonDefaults::kPrinted));
   out << text << (compact ? "\n" : "") << std::flush;
   return {};
 }

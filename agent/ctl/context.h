@@ -10,16 +10,15 @@
 
 #include "base/result.h"
 #include "ctl/client.h"
-#include "ctl/style.h"
+#include "ctl/render.h"
 
 namespace ffdc::ctl {
 
 struct Context {
   std::string socket;
   bool json = false;
-  Painter paint{false};
+  Page page;
   std::ostream& out;
-  int64_t now_wall_ns = 0;
 
   [[nodiscard]] Result<std::unique_ptr<Client>> Connect() const { return Client::Connect(socket); }
   // proto3 JSON, snake_case names, fields at their default included: consumers find every field.

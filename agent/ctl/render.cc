@@ -8,6 +8,8 @@
 
 namespace ffdc::ctl {
 
+std::string Heading(std::string_view title, const Page& page) { return "\n" + page.paint.Bold(title) + "\n"; }
+
 std::string Field(std::string_view label, std::string_view text) {
   constexpr size_t kIndent = 2;
   constexpr size_t kLabelWidth = 11;

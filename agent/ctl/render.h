@@ -25,6 +25,7 @@ std::string RenderEventLine(const v1::Event& event, const Page& page);
 std::string RenderIncidents(const v1::IncidentList& incidents, const Page& page);
 std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page);
 
+std::string Heading(std::string_view title, const Page& page);
 // "  label      text", wrapped under itself.
 std::string Field(std::string_view label, std::string_view text);
 // "  name: text", wrapped with a hanging indent.

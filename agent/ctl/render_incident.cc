@@ -18,8 +18,6 @@ constexpr size_t kIndent = 2;
 constexpr int kMaxFirstFailures = 8;
 constexpr int kMaxLastIos = 16;
 
-std::string Heading(std::string_view title, const Page& page) { return "\n" + page.paint.Bold(title) + "\n"; }
-
 std::string Sentence(const v1::Incident& incident) {
   const uint64_t failures = FailureCount(incident);
   std::string text = incident.kind();

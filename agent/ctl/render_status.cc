@@ -46,7 +46,7 @@ std::string RecorderText(const v1::RecorderStatus& recorder) {
 std::string Latency(uint64_t ns) { return ns == 0 ? "-" : FormatSpan(ns); }
 
 std::string Devices(const v1::Status& status, const Page& page) {
-  std::string text = "\n" + page.paint.Bold("Devices") + "\n";
+  std::string text = Heading("Devices", page);
   if (status.devices().empty())
     return text + "  none: see [devices] of the configuration (ffdcctl config show)\n";
   Table table({{"NAME", Align::kLeft, 10},
@@ -110,7 +110,7 @@ std::string RenderStatus(const v1::Status& status, const Page& page) {
   text += Devices(status, page) + IgnoredDevices(status);
   const bool lost = std::any_of(status.losses().begin(), status.losses().end(),
                                 [](const v1::Loss& loss) { return loss.count() > 0; });
-  if (lost) text += "\n" + page.paint.Bold("Lost since the start") + "\n" + Losses(status.losses(), page);
+  if (lost) text += Heading("Lost since the start", page) + Losses(status.losses(), page);
   return text;
 }
 

@@ -35,6 +35,13 @@ TEST(ProtoJson, CompactIsOneLine) {
   EXPECT_EQ(text->find('\n'), std::string::npos);
 }
 
+TEST(ProtoJson, DefaultsArePrintedWhereAsked) {
+  const auto text = ToJson(Example(), JsonStyle::kPretty, JsonDefaults::kPrinted);
+  ASSERT_TRUE(text);
+  EXPECT_THAT(*text, HasSubstr("\"truncated\": false"));
+  EXPECT_THAT(*text, HasSubstr("\"losses\": []"));
+}
+
 TEST(ProtoJson, ReadsWhatItWrote) {
   v1::Manifest again;
   ASSERT_TRUE(FromJson(ToJson(Example()).value(), &again));
