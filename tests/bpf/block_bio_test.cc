@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Failures of a device that has no requests: a zram of the test's own whose
 // memory is too small for what is written.
+#include <fstream>
 #include <random>
 
 #include "bpf/block_io_fixture.h"

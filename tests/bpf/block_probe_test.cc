@@ -3,6 +3,7 @@
 #include <sys/mount.h>
 
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include "base/clock.h"

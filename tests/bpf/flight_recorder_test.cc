@@ -3,8 +3,6 @@
 // itself, immutable, bounded, and never short of what came before.
 #include "probe/flight_recorder.h"
 
-#include <sys/mman.h>
-
 #include "base/clock.h"
 #include "bpf/block_io_fixture.h"
 

@@ -13,8 +13,7 @@ namespace ffdc::fakes {
 
 inline constexpr const char* kIncidentId = "019aaf2c-5d40-7b3e-9c11-0242ac120002";
 inline constexpr const char* kManualId = "019aaf30-0a10-7c55-8a20-5f1d3e7b9a44";
-inline constexpr const char* kNowText = "2025-11-23T06:15:12Z";
-inline constexpr int64_t kNowNs = 1'763'878'512'000'000'000;
+inline constexpr int64_t kNowNs = 1'763'878'512'000'000'000;  // 2025-11-23T06:15:12Z
 
 template <class Message>
 Message FromText(const std::string& text) {

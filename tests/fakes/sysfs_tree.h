@@ -2,8 +2,6 @@
 // A sysfs of the test's own: <root>/sys, with proc and run/udev beside it.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <filesystem>
 #include <fstream>
 #include <map>

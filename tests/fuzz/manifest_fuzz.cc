@@ -3,7 +3,6 @@
 // manifest.json, as found in a spool or a store: whatever is in there, it is
 // refused or safe to build paths from.
 #include <cstdlib>
-#include <string_view>
 
 #include "base/uuid.h"
 #include "store/layout.h"

@@ -7,7 +7,6 @@
 
 #include <csignal>
 #include <stdexcept>
-#include <thread>
 
 #include "base/fs.h"
 #include "fakes/dispatch.h"

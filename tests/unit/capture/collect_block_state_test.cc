@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 
 #include "capture/block_stack.h"
 #include "collect_fixture.h"

@@ -6,7 +6,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "fakes/loop_device.h"
 #include "fakes/sysfs_tree.h"

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 
-#include <fstream>
 #include <map>
 
 #include "unit/store/store_fixture.h"

@@ -2,7 +2,6 @@
 // A shipper with real workers, a spool and a store in a folder of the test's own.
 #pragma once
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
