@@ -189,14 +189,7 @@ void Daemon::StartProbes() {
   world.ids = &ids_;
   world.node = settings_.node.name;
   world.quiet_after = settings_.incident.quiet_after;
-  world.subject = [this](uint32_t dev) {
-    if (const BlockDevice* device = devices_->Find(dev)) return device->subject;
-    v1::Subject gone;
-    gone.set_type("block_device");
-    gone.set_name(FormatDev(dev));
-    gone.set_id("dev:" + gone.name());
-    return gone;
-  };
+  world.subject = [this](uint32_t dev) { return devices_->SubjectOf(dev); };
   // A device that vanished with its failure was watched, or the kernel would not have told.
   world.watched = [this](uint32_t dev) {
     const BlockDevice* device = devices_->Find(dev);

@@ -43,9 +43,10 @@ class IoErrorDetector final : public Detector {
     if (!world_.watched(record.dev)) return;
     const auto [found, opened] = devices_.try_emplace(record.dev);
     Device& device = found->second;
+    if (opened) Begin(device.event, record.dev);
     Count(device, key, record.total, 0, header.time_ns);
     AddEvidence(device.event, record);
-    if (opened) Open(device, record.dev);
+    if (opened) Send(device, EventPhase::kOpened);
   }
 
   void OnTick(const FailureTotals& totals) override {
@@ -98,8 +99,9 @@ class IoErrorDetector final : public Detector {
       return;
     }
     Device& device = devices_[key.dev];
+    Begin(device.event, key.dev);
     Count(device, key, entry.total, entry.suppressed, entry.last_ns);
-    Open(device, key.dev);
+    Send(device, EventPhase::kOpened);
   }
 
   Totals Settled(const ffdc_storm_key& key) const {
@@ -120,14 +122,14 @@ class IoErrorDetector final : public Detector {
     event.set_last_mono_ns(std::max(time_ns, event.last_mono_ns()));
   }
 
-  void Open(Device& device, uint32_t dev) {
-    v1::Event& event = device.event;
+  // What stays for the event's life. The subject is asked for once: to find a disk's users takes
+  // time that every later record, and the freeze, would wait for.
+  void Begin(v1::Event& event, uint32_t dev) const {
     event.set_id(world_.ids->Next());
     event.set_kind("io.error");
     event.set_domain(v1::OTHER);
     event.set_node(world_.node);
     *event.mutable_subject() = world_.subject(dev);
-    Send(device, EventPhase::kOpened);
   }
 
   void Send(Device& device, EventPhase phase) {
@@ -187,7 +189,7 @@ class IoErrorDetector final : public Detector {
     io.set_len_bytes(record.len_bytes);
     io.set_latency_ns(record.latency_ns);
     io.set_status(world_.status_name(record.status));
-    io.set_device(world_.subject(record.dev).name());
+    io.set_device(event.subject().name());
     if (!client.type().empty()) *io.mutable_client() = std::move(client);
   }
 

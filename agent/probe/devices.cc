@@ -118,6 +118,7 @@ class Inventory final : public DeviceInventory {
   void Rescan() override;
   const BlockDevice* Find(uint32_t dev) override;
   const BlockDevice* FindByName(const std::string& name) override;
+  v1::Subject SubjectOf(uint32_t dev) override;
   [[nodiscard]] std::vector<const BlockDevice*> All() const override;
   [[nodiscard]] std::string NameOf(uint32_t dev) const override;
   Result<const BlockDevice*> SetOverride(const std::string& name, bool watch) override;
@@ -259,11 +260,7 @@ const BlockDevice* Inventory::Find(uint32_t dev) {
     found = entries_.find(dev);
     if (found == entries_.end()) return nullptr;
   }
-  BlockDevice& device = found->second->device;
-  device.subject.clear_used_by();
-  for (std::string& user : ReadUsers(roots_, device.name, mounts_))
-    device.subject.add_used_by(std::move(user));
-  return &device;
+  return &found->second->device;
 }
 
 const BlockDevice* Inventory::FindByName(const std::string& name) {
@@ -275,6 +272,19 @@ const BlockDevice* Inventory::FindByName(const std::string& name) {
     if (known == dev_by_name_.end()) return nullptr;
   }
   return Find(known->second);
+}
+
+v1::Subject Inventory::SubjectOf(uint32_t dev) {
+  v1::Subject subject;
+  if (const BlockDevice* device = Find(dev)) {
+    subject = device->subject;
+    for (std::string& user : ReadUsers(roots_, device->name, mounts_)) subject.add_used_by(std::move(user));
+  } else {
+    subject.set_type("block_device");
+    subject.set_name(FormatDev(dev));
+    subject.set_id("dev:" + subject.name());
+  }
+  return subject;
 }
 
 std::vector<const BlockDevice*> Inventory::All() const {

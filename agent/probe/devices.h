@@ -22,7 +22,7 @@ struct BlockDevice {
   std::string name;  // "sda", as in <sysfs>/block (a '/' of the kernel's name is a '!' there)
   std::string
       type;  // "scsi" "nvme" "virtio" "dm" "md" "loop" "ram" "zram" "nbd" "rbd" "cdrom" "floppy" "other"
-  v1::Subject subject;     // identity, see docs/events.md
+  v1::Subject subject;     // identity, see docs/events.md; without used_by
   bool bio_based = false;  // has no request queue of its own (dm, md, NVMe multipath head, zram)
   bool iostats = true;     // false: the kernel does not time its requests
   bool watched = false;
@@ -60,10 +60,13 @@ class DeviceInventory {
   virtual void Consume() = 0;
   virtual void Rescan() = 0;
   // nullptr: gone or never seen. Reads sysfs again where the device is unknown, or a loop device
-  // whose backing file changed. Fills in subject.used_by as it is now (it is empty in All()).
-  // A pointer lives until its device is removed.
+  // whose backing file changed. A pointer lives until its device is removed.
   virtual const BlockDevice* Find(uint32_t dev) = 0;
   virtual const BlockDevice* FindByName(const std::string& name) = 0;
+  // Whose failure it is, as Find() knows it, and who uses it now. The only call that walks
+  // partitions, holders and mounts: used_by is empty in a BlockDevice. A device that is gone is
+  // known by its number alone.
+  virtual v1::Subject SubjectOf(uint32_t dev) = 0;
   [[nodiscard]] virtual std::vector<const BlockDevice*> All() const = 0;
   // The kernel's name of a disk or a partition ("sda1"); "8:1" where it has none any more.
   [[nodiscard]] virtual std::string NameOf(uint32_t dev) const = 0;

@@ -18,7 +18,8 @@ class IoErrorTest : public testing::Test {
     world.ids = &ids_;
     world.node = "node-a";
     world.quiet_after = std::chrono::seconds(60);
-    world.subject = [](uint32_t dev) {
+    world.subject = [this](uint32_t dev) {
+      ++subjects_asked_;
       v1::Subject subject;
       subject.set_type("block_device");
       subject.set_name("loop" + std::to_string(FFDC_DEV_MINOR(dev)));
@@ -67,6 +68,7 @@ class IoErrorTest : public testing::Test {
   FakeClock clock_;
   UuidGenerator ids_;
   uint32_t ignored_ = 0;
+  int subjects_asked_ = 0;
   std::vector<std::pair<v1::Event, EventPhase>> events_;
   std::vector<std::unique_ptr<Detector>> detectors_;
 };
@@ -158,6 +160,17 @@ TEST_F(IoErrorTest, ADeviceLeftOutNeverFails) {
   EXPECT_TRUE(events_.empty());
   Send(Record(6));
   EXPECT_EQ(events_.back().first.count(), 1u);
+}
+
+// To find a disk's users takes time that the freeze would wait for.
+TEST_F(IoErrorTest, SubjectIsAskedForOncePerEvent) {
+  Send(Record(1));
+  Send(Record(2));
+  Tick();
+  EXPECT_EQ(subjects_asked_, 1);
+  ASSERT_EQ(events_.back().first.evidence_size(), 2);
+  EXPECT_EQ(events_.back().first.evidence(0).device(), "loop3");
+  EXPECT_EQ(events_.back().first.evidence(1).device(), "loop3");
 }
 
 TEST_F(IoErrorTest, EvidenceAndClientsAreBounded) {

@@ -44,7 +44,8 @@ class DevicesTest : public ::testing::Test {
   std::vector<std::string> UsersOf(const std::string& name) {
     const BlockDevice* device = inventory_->FindByName(name);
     if (device == nullptr) return {"(none)"};
-    return {device->subject.used_by().begin(), device->subject.used_by().end()};
+    const v1::Subject subject = inventory_->SubjectOf(device->dev);
+    return {subject.used_by().begin(), subject.used_by().end()};
   }
 
   TempDir dir_{TempDir::MemoryParent()};
@@ -129,7 +130,7 @@ TEST_F(DevicesTest, HiddenNvmePathIsFoundByItsNumber) {
   EXPECT_EQ(path->name, "nvme0c1n1");
   EXPECT_EQ(path->subject.id(), "wwid:eui.01");
   EXPECT_FALSE(path->bio_based);
-  EXPECT_THAT(path->subject.used_by(), ElementsAre("nvme0n1", "/srv (xfs)"));
+  EXPECT_THAT(inventory_->SubjectOf(Dev(259, 5)).used_by(), ElementsAre("nvme0n1", "/srv (xfs)"));
   EXPECT_TRUE(inventory_->Find(Dev(259, 4))->bio_based);
   EXPECT_EQ(inventory_->Find(Dev(259, 6)), nullptr);
 }
@@ -259,6 +260,9 @@ TEST_F(DevicesTest, OpenAndRescanTellOfEveryChange) {
   inventory_->Rescan();
   EXPECT_THAT(changes_, ElementsAre("-sda", "+sdc"));
   EXPECT_EQ(inventory_->Find(Dev(8, 0)), nullptr);
+  EXPECT_EQ(inventory_->SubjectOf(Dev(8, 0)).type(), "block_device");
+  EXPECT_EQ(inventory_->SubjectOf(Dev(8, 0)).name(), "8:0");
+  EXPECT_EQ(inventory_->SubjectOf(Dev(8, 0)).id(), "dev:8:0");
   EXPECT_EQ(inventory_->FindByName("sda"), nullptr);
 
   changes_.clear();
