@@ -329,17 +329,22 @@ void Daemon::Capture(const v1::Incident& incident, const v1::Event& trigger) {
 
 void Daemon::OnIncidentChanged(const v1::Incident& incident) {
   index_->Put(incident);
-  shipper_->IncidentChanged(incident);
+  RewriteStored(incident);
   // Written at once, not at the next tick: a crash must not forget what a person was told.
   loop_.Post([this] { index_->Flush(); });
+}
+
+// An incident of which the store has nothing needs no worker to find that out: its newest
+// description goes there with its capture, and what changes meanwhile follows CaptureStored().
+void Daemon::RewriteStored(const v1::Incident& incident) {
+  if (incident.completeness().stored() != 0) shipper_->IncidentChanged(incident);
 }
 
 // Incidents whose capture was under way when the agent ended: their captures have
 // come back from the staging folder or the spool by now, or lie in the store, or are lost.
 void Daemon::SettleFormerLife() {
   // What changed in its last second may not have reached the store; what did is left alone.
-  for (const v1::Incident* incident : incidents_->List(kRecentIncidents, ""))
-    shipper_->IncidentChanged(*incident);
+  for (const v1::Incident* incident : incidents_->List(kRecentIncidents, "")) RewriteStored(*incident);
   for (const v1::Incident* incident : incidents_->List(0, "")) {
     const std::string id = incident->id();
     for (const v1::Capture& capture : incident->captures()) {

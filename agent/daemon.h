@@ -72,6 +72,7 @@ class Daemon {
   void OnEvent(const v1::Event& event, EventPhase phase);
   void OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger);
   void OnIncidentChanged(const v1::Incident& incident);
+  void RewriteStored(const v1::Incident& incident);
   void Capture(const v1::Incident& incident, const v1::Event& trigger);
   void SettleFormerLife();
   [[nodiscard]] std::vector<v1::Probe> Probes() const;
