@@ -7,7 +7,6 @@
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -256,19 +255,18 @@ void Daemon::Tick() {
 }
 
 void Daemon::OnDevice(const DeviceInventory::Change& change) {
+  const BlockDevice& device = *change.device;
   if (change.removed) {
-    block_probe_->RemoveDevice(change.device->dev);
+    block_probe_->RemoveDevice(device.dev);
   } else {
-    block_probe_->SetDevice(change.device->dev, change.device->watched);
+    block_probe_->SetDevice(device.dev, device.watched);
   }
-  if (devices_ == nullptr) {  // the first scan
-    if (change.device->watched && change.device->bio_based) block_probe_->SetBioDevices(true);
-    return;
+  if (!change.removed && device.watched && device.bio_based) {
+    watched_bio_devices_.insert(device.dev);
+  } else {
+    watched_bio_devices_.erase(device.dev);
   }
-  const auto all = devices_->All();
-  block_probe_->SetBioDevices(std::any_of(all.begin(), all.end(), [&](const BlockDevice* device) {
-    return device->watched && device->bio_based && !(change.removed && device->dev == change.device->dev);
-  }));
+  block_probe_->SetBioDevices(!watched_bio_devices_.empty());
 }
 
 void Daemon::OnEvent(const v1::Event& event, EventPhase phase) {
