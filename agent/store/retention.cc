@@ -19,16 +19,6 @@ bool IsTooOld(const StoredIncident& incident, const RetentionLimits& limits, int
 
 }  // namespace
 
-bool WithinLimits(const std::vector<StoredIncident>& incidents, const RetentionLimits& limits,
-                  int64_t now_ns) {
-  uint64_t bytes = 0;
-  for (const auto& incident : incidents) {
-    bytes += incident.bytes;
-    if (!incident.keep && IsTooOld(incident, limits, now_ns)) return false;
-  }
-  return !IsOver(bytes, limits.max_bytes) && !IsOver(incidents.size(), limits.max_incidents);
-}
-
 std::vector<RetentionStep> PlanRetention(std::vector<StoredIncident> incidents, const RetentionLimits& limits,
                                          int64_t now_ns) {
   std::sort(incidents.begin(), incidents.end(), [](const StoredIncident& a, const StoredIncident& b) {

@@ -28,10 +28,8 @@ struct RetentionStep {
   std::string reason;
 };
 
-bool WithinLimits(const std::vector<StoredIncident>& incidents, const RetentionLimits& limits,
-                  int64_t now_ns);
-
-// In the order of removal.
+// In the order of removal. Whether it is empty does not depend on `repeat`, and more that is kept
+// never makes it longer: a plan without knowing these tells whether to find them out.
 std::vector<RetentionStep> PlanRetention(std::vector<StoredIncident> incidents, const RetentionLimits& limits,
                                          int64_t now_ns);
 

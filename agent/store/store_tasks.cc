@@ -163,7 +163,7 @@ Result<> RetainTask(Task& task) {
   const int64_t now_ns = SystemClock().RealtimeNs();
   auto incidents = Incidents(captures, task.args);
   std::set<std::string> removed;
-  if (!WithinLimits(incidents, limits, now_ns)) {
+  if (!PlanRetention(incidents, limits, now_ns).empty()) {
     Classify(*store, captures, &incidents);
     auto steps = PlanRetention(incidents, limits, now_ns);
     steps.resize(std::min(steps.size(), kMaxRemovalsPerRun));
