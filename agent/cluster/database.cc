@@ -56,6 +56,11 @@ Result<int64_t> Database::Query(std::string_view sql) {
   return row ? statement.Integer(0) : 0;
 }
 
+Unexpected Database::FailDamaged(std::string_view why) {
+  damaged_ = true;
+  return Fail("incident index " + path_ + ": " + std::string(why));
+}
+
 Unexpected Database::Explain(int code) {
   const int primary = code & 0xff;
   if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) damaged_ = true;

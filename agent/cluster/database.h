@@ -51,6 +51,8 @@ class Database {
   Result<Statement> Prepare(std::string_view sql);
   // The number in the first column of the first row.
   Result<int64_t> Query(std::string_view sql);
+  // What else shows that the file is damaged.
+  Unexpected FailDamaged(std::string_view why);
   // An error so far said that the file is damaged, or no database at all.
   [[nodiscard]] bool damaged() const { return damaged_; }
 

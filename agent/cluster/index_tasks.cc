@@ -5,8 +5,8 @@
 #include <google/protobuf/util/time_util.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
+#include <functional>
 
 #include "base/clock.h"
 #include "base/crash_point.h"
@@ -93,10 +93,11 @@ Result<> ReadAll(Database& database, v1::IndexContent* content) {
 }
 
 // quick_check answers with one row "ok", or with what is wrong.
-Result<bool> IsSound(Database& database) {
+Result<> CheckSound(Database& database) {
   FFDC_ASSIGN(Statement check, database.Prepare("PRAGMA quick_check(1)"));
   FFDC_TRY(check.Step());
-  return check.Bytes(0) == "ok";
+  if (check.Bytes(0) != "ok") return database.FailDamaged(check.Bytes(0));
+  return {};
 }
 
 // What of a damaged index can still be read, up to the damage. Never fails: it may be nothing.
@@ -141,62 +142,49 @@ Result<std::string> SetAside(const std::string& path) {
          " incidents could be read from it";
 }
 
-Result<> Load(const std::string& path, v1::IndexContent* content) {
-  content->Clear();
+using Use = std::function<Result<>(Database&)>;
+
+Result<> UseOnce(const std::string& path, const Use& use, bool* damaged) {
   Database database(path);
-  FFDC_TRY(OpenIndex(database, path));
-  return ReadAll(database, content);
+  auto done = OpenIndex(database, path);
+  if (done) done = use(database);
+  *damaged = database.damaged();
+  return done;
 }
 
-Result<bool> IsDamaged(const std::string& path) {
-  Database database(path);
-  if (auto opened = OpenIndex(database, path); !opened) {
-    if (database.damaged()) return true;
-    return Unexpected(std::move(opened).error());
+// An index that proves damaged is set aside, and the new one used instead. Returns the sentence
+// that says so, or nothing.
+Result<std::string> UseIndex(const std::string& path, const Use& use) {
+  FFDC_TRY(MakeDirs(fs::path(path).parent_path()));
+  bool damaged = false;
+  auto done = UseOnce(path, use, &damaged);
+  std::string damage;
+  if (!done && damaged) {
+    FFDC_ASSIGN(damage, SetAside(path));
+    done = UseOnce(path, use, &damaged);
   }
-  auto sound = IsSound(database);
-  if (!sound && !database.damaged()) return Unexpected(std::move(sound).error());
-  return !sound || !*sound;
+  if (!done) return Unexpected(std::move(done).error());
+  return damage;
 }
 
 // fds[0]: the reply, an IndexContent.
 Result<std::string> LoadTask(std::string_view argument, std::span<const int> fds) {
-  const std::string path(argument);
-  FFDC_TRY(MakeDirs(fs::path(path).parent_path()));
-  std::string damage;
-  FFDC_ASSIGN(const bool damaged, IsDamaged(path));
-  if (damaged) {
-    FFDC_ASSIGN(damage, SetAside(path));
-  }
   v1::IndexContent content;
-  FFDC_TRY(Load(path, &content));
-  if (damaged) content.set_damage(damage);
+  FFDC_ASSIGN(const std::string damage, UseIndex(std::string(argument), [&](Database& database) -> Result<> {
+                content.Clear();
+                FFDC_TRY(CheckSound(database));
+                return ReadAll(database, &content);
+              }));
+  if (!damage.empty()) content.set_damage(damage);
   FFDC_TRY(WriteMessage(fds[0], content));
   return std::string();
-}
-
-Result<> Apply(const v1::IndexBatch& batch, bool* damaged) {
-  Database database(batch.path());
-  auto applied = OpenIndex(database, batch.path());
-  if (applied) applied = Change(database, batch);
-  *damaged = database.damaged();
-  return applied;
 }
 
 // fds[0]: an IndexBatch. Replies with what was damaged and set aside, or nothing.
 Result<std::string> ApplyTask(std::string_view /*argument*/, std::span<const int> fds) {
   v1::IndexBatch batch;
   FFDC_TRY(ReadMessage(fds[0], &batch));
-  FFDC_TRY(MakeDirs(fs::path(batch.path()).parent_path()));
-  bool damaged = false;
-  auto applied = Apply(batch, &damaged);
-  std::string damage;
-  if (!applied && damaged) {
-    FFDC_ASSIGN(damage, SetAside(batch.path()));
-    applied = Apply(batch, &damaged);
-  }
-  if (!applied) return Unexpected(std::move(applied).error());
-  return damage;
+  return UseIndex(batch.path(), [&](Database& database) { return Change(database, batch); });
 }
 
 }  // namespace
