@@ -40,7 +40,7 @@ std::string UuidGenerator::Next() {
 }
 
 bool IsUuid(std::string_view text) {
-  if (text.size() != 36) return false;
+  if (text.size() != kUuidBytes) return false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');

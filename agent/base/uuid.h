@@ -2,6 +2,7 @@
 // UUIDv7 (RFC 9562, 5.7): sorts by time of creation.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -23,6 +24,8 @@ class UuidGenerator {
   std::mutex mutex_;
   uint64_t last_ = 0;  // milliseconds << 12 | counter
 };
+
+inline constexpr size_t kUuidBytes = 36;  // of its text
 
 // Lower-case 8-4-4-4-12 hex: what may become a folder's name.
 bool IsUuid(std::string_view text);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/uuid.h"
 #include "control/event_queue.h"
 
 namespace ffdc::control {
@@ -55,10 +56,9 @@ grpc::Status Refuse(const std::string& why) { return {grpc::StatusCode::INVALID_
 
 // Ids become paths further in: only what a UUID, or the start of one, may hold passes.
 Result<> CheckId(const std::string& id) {
-  constexpr size_t kUuidLength = 36;
   if (id.empty()) return Fail("no incident id given: see `ffdcctl incident list`", EINVAL);
-  if (id.size() > kUuidLength || id.find_first_not_of("0123456789abcdef-") != std::string::npos) {
-    return Fail("'" + id.substr(0, kUuidLength) + "' is not an incident id: see `ffdcctl incident list`",
+  if (id.size() > kUuidBytes || id.find_first_not_of("0123456789abcdef-") != std::string::npos) {
+    return Fail("'" + id.substr(0, kUuidBytes) + "' is not an incident id: see `ffdcctl incident list`",
                 EINVAL);
   }
   return {};

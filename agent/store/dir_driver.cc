@@ -24,7 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kUuidBytes = 36;
 constexpr size_t kSuffixBytes = 16;
 constexpr auto kHalfUploadAge = std::chrono::hours(1);
 

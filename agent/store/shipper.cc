@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 
+#include "base/uuid.h"
 #include "store/backoff.h"
 #include "store/spool_queue.h"
 #include "store/store_workers.h"
@@ -30,7 +31,6 @@ constexpr seconds kIncidentDelay{1};
 constexpr milliseconds kShortDeadline{10000};
 constexpr uint64_t kSlowestBytesPerMs = 4096;  // on top of the deadline
 constexpr size_t kMaxAbandoned = 2;
-constexpr size_t kUuidBytes = 36;
 
 Time Now() { return std::chrono::steady_clock::now(); }
 
@@ -146,25 +146,34 @@ class ShipperImpl final : public Shipper {
     if (!victims.empty()) StartDrop(victims);
   }
 
-  void StartRecover() {
+  // Runs a worker that touches the spool alone.
+  void StartSpoolWorker(const std::string& task, const v1::StoreArgs& args,
+                        std::function<void(const StoreOutcome&)> ended) {
     spool_busy_ = true;
-    workers_.Start("store.recover_spool", Args(), options_.deadline, [this](const StoreOutcome& outcome) {
-      spool_busy_ = false;
-      spool_error_ = outcome.error;
-      if (outcome.ok()) {
-        recover_wanted_ = false;
-        spool_backoff_.Reset();
-      } else {
-        spool_backoff_.Failed();
-      }
+    workers_.Start(task, args, options_.deadline,
+                   [this, ended = std::move(ended)](const StoreOutcome& outcome) {
+                     spool_busy_ = false;
+                     spool_error_ = outcome.error;
+                     if (outcome.ok()) {
+                       spool_backoff_.Reset();
+                     } else {
+                       spool_backoff_.Failed();
+                     }
+                     ended(outcome);
+                     Pump();
+                   });
+  }
+
+  void StartRecover() {
+    StartSpoolWorker("store.recover_spool", Args(), [this](const StoreOutcome& outcome) {
+      if (outcome.ok()) recover_wanted_ = false;
       for (const auto& damaged : outcome.reply.damaged()) SetAside(damaged);
       for (const auto& manifest : outcome.reply.manifests()) {
         if (queue_.Contains(manifest.incident_id())) continue;  // sealed just now
         queue_.Add(manifest);
         recovered_.insert(manifest.incident_id());
-        if (callbacks_.found) callbacks_.found(manifest);
+        callbacks_.found(manifest);
       }
-      Pump();
     });
   }
 
@@ -176,33 +185,23 @@ class ShipperImpl final : public Shipper {
 
   void Dropped(const std::string& id, const std::string& reason) {
     ++dropped_;
-    if (callbacks_.dropped) callbacks_.dropped(id, reason);
+    callbacks_.dropped(id, reason);
   }
 
-  void StartDrop(const std::vector<SpoolQueue::Victim>& victims) {
+  void StartDrop(const std::vector<std::string>& victims) {
     auto args = Args();
-    for (const auto& victim : victims) {
-      args.add_drop(victim.path);
-      queue_.SetBusy(victim.id, true);
+    for (const auto& path : victims) {
+      args.add_drop(path);
+      queue_.SetBusy(SpoolQueue::NameOf(path), true);
     }
-    spool_busy_ = true;
-    workers_.Start("store.drop", args, options_.deadline, [this, victims](const StoreOutcome& outcome) {
-      spool_busy_ = false;
-      spool_error_ = outcome.error;
-      if (outcome.ok()) {
-        spool_backoff_.Reset();
-      } else {
-        spool_backoff_.Failed();
-      }
-      for (const auto& victim : victims) queue_.SetBusy(victim.id, false);
+    StartSpoolWorker("store.drop", args, [this, victims](const StoreOutcome& outcome) {
+      for (const auto& path : victims) queue_.SetBusy(SpoolQueue::NameOf(path), false);
       for (const auto& removed : outcome.reply.removed()) {
         queue_.RemovePath(removed.id());
-        const auto slash = removed.id().find('/');
-        Dropped(removed.id().substr(slash + 1, kUuidBytes), "spool quota: more than " +
-                                                                std::to_string(options_.spool_max_bytes) +
-                                                                " bytes waited for the store");
+        Dropped(SpoolQueue::NameOf(removed.id()).substr(0, kUuidBytes),
+                "spool quota: more than " + std::to_string(options_.spool_max_bytes) +
+                    " bytes waited for the store");
       }
-      Pump();
     });
   }
 
@@ -289,7 +288,7 @@ class ShipperImpl final : public Shipper {
     const std::string id = queue_.Next();
     if (id.empty()) return false;
     auto args = Args(id);
-    if (callbacks_.incident) *args.mutable_incident() = callbacks_.incident(id);
+    *args.mutable_incident() = callbacks_.incident(id);
     queue_.SetBusy(id, true);
     const auto extra = milliseconds(queue_.bytes_of(id) / kSlowestBytesPerMs);
     StartStoreWorker("store.ship", args, options_.deadline + extra,
@@ -313,7 +312,7 @@ class ShipperImpl final : public Shipper {
         ++store_captures_;
       }
       next_retain_ = std::min(next_retain_, std::max(Now() + kRetainAfterShip, retain_not_before_));
-      if (callbacks_.stored) callbacks_.stored(manifest, options_.store_url);
+      callbacks_.stored(manifest, options_.store_url);
     }
   }
 
@@ -343,9 +342,7 @@ class ShipperImpl final : public Shipper {
     // Of workers that ended; one that hangs may go on with its own.
     const bool clear = !own_uploads_cleared_ && workers_.Abandoned() == 0;
     args.set_own_uploads(clear);
-    if (callbacks_.keep_ids) {
-      for (auto& id : callbacks_.keep_ids()) args.add_keep_ids(std::move(id));
-    }
+    for (auto& id : callbacks_.keep_ids()) args.add_keep_ids(std::move(id));
     StartStoreWorker("store.retain", args, options_.deadline, [this, clear](const StoreOutcome& outcome) {
       retain_error_ = outcome.hung() ? std::string() : outcome.error;
       retain_not_before_ = Now() + outcome.elapsed * kRetainShare;

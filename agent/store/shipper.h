@@ -28,6 +28,7 @@ struct ShipperOptions {
   std::chrono::milliseconds deadline{60000};  // of one store operation
 };
 
+// All are needed.
 struct ShipperCallbacks {
   // The newest incident.json, fetched when a capture leaves. Empty id: unknown (it is read from the spool).
   std::function<v1::Incident(const std::string& incident_id)> incident;

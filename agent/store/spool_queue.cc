@@ -17,8 +17,7 @@ void SpoolQueue::AddDamaged(const v1::Removal& damaged) { damaged_[damaged.id()]
 void SpoolQueue::Remove(const std::string& id) { captures_.erase(id); }
 
 void SpoolQueue::RemovePath(const std::string& path) {
-  const auto slash = path.find('/');
-  const std::string name = path.substr(slash + 1);
+  const std::string name = NameOf(path);
   if (path.starts_with("damaged/")) {
     damaged_.erase(name);
   } else {
@@ -47,18 +46,18 @@ void SpoolQueue::SetBusy(const std::string& id, bool busy) {
   if (const auto entry = captures_.find(id); entry != captures_.end()) entry->second.busy = busy;
 }
 
-std::vector<SpoolQueue::Victim> SpoolQueue::Victims(uint64_t max_bytes) const {
+std::vector<std::string> SpoolQueue::Victims(uint64_t max_bytes) const {
   uint64_t held = bytes();
   size_t left = captures_.size();
-  std::vector<Victim> victims;
+  std::vector<std::string> victims;
   for (const auto& [name, size] : damaged_) {
     if (held <= max_bytes) return victims;
-    victims.push_back({"damaged/" + name, name});
+    victims.push_back("damaged/" + name);
     held -= size;
   }
   const auto drop = [&](const std::string& id, const Entry& entry) {
     if (held <= max_bytes || left <= 1 || entry.busy) return;
-    victims.push_back({"sealed/" + id, id});
+    victims.push_back("sealed/" + id);
     held -= entry.bytes;
     --left;
   };

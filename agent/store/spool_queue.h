@@ -15,15 +15,10 @@ namespace ffdc {
 
 class SpoolQueue {
  public:
-  struct Victim {
-    std::string path;  // below the spool: "sealed/<id>"
-    std::string id;
-  };
-
   void Add(const v1::Manifest& manifest);  // known already: nothing changes
   void AddDamaged(const v1::Removal& damaged);
   void Remove(const std::string& id);
-  void RemovePath(const std::string& path);
+  void RemovePath(const std::string& path);  // a victim's
 
   // First failures before repeats, the newest first. Empty: nothing to ship now.
   [[nodiscard]] std::string Next() const;
@@ -33,8 +28,10 @@ class SpoolQueue {
   void SetBusy(const std::string& id, bool busy);
 
   // What must go to hold max_bytes: damaged ones, repeats from the oldest, first failures from the
-  // newest. Never a busy one, never the last one.
-  [[nodiscard]] std::vector<Victim> Victims(uint64_t max_bytes) const;
+  // newest. Never a busy one, never the last one. Paths below the spool: "sealed/<id>".
+  [[nodiscard]] std::vector<std::string> Victims(uint64_t max_bytes) const;
+  // The folder's name, which is the incident's id, or begins with it.
+  [[nodiscard]] static std::string NameOf(const std::string& path) { return path.substr(path.find('/') + 1); }
 
   [[nodiscard]] bool Contains(const std::string& id) const { return captures_.contains(id); }
   [[nodiscard]] uint64_t bytes() const;

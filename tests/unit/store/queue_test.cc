@@ -25,12 +25,6 @@ v1::Manifest Capture(const std::string& id, bool repeat, uint64_t bytes = 1000) 
   return manifest;
 }
 
-std::vector<std::string> Paths(const std::vector<SpoolQueue::Victim>& victims) {
-  std::vector<std::string> paths;
-  for (const auto& victim : victims) paths.push_back(victim.path);
-  return paths;
-}
-
 // a to e in the order of time; b and d are repeats.
 SpoolQueue FiveCaptures() {
   SpoolQueue queue;
@@ -65,16 +59,16 @@ TEST(SpoolQueueTest, WithinTheQuotaNothingGoes) {
 
 TEST(SpoolQueueTest, RepeatsGoFirstOldestFirstThenFirstFailuresNewestFirst) {
   const auto queue = FiveCaptures();
-  EXPECT_THAT(Paths(queue.Victims(queue.bytes() - 1)), ElementsAre("sealed/b"));
-  EXPECT_THAT(Paths(queue.Victims(queue.bytes() - 1500)), ElementsAre("sealed/b", "sealed/d"));
-  EXPECT_THAT(Paths(queue.Victims(1200)), ElementsAre("sealed/b", "sealed/d", "sealed/e", "sealed/c"));
+  EXPECT_THAT(queue.Victims(queue.bytes() - 1), ElementsAre("sealed/b"));
+  EXPECT_THAT(queue.Victims(queue.bytes() - 1500), ElementsAre("sealed/b", "sealed/d"));
+  EXPECT_THAT(queue.Victims(1200), ElementsAre("sealed/b", "sealed/d", "sealed/e", "sealed/c"));
 }
 
 TEST(SpoolQueueTest, NeitherTheOneBeingShippedNorTheLastOneGoes) {
   auto queue = FiveCaptures();
   queue.SetBusy("b", true);
   queue.SetBusy("e", true);
-  EXPECT_THAT(Paths(queue.Victims(1200)), ElementsAre("sealed/d", "sealed/c", "sealed/a"));
+  EXPECT_THAT(queue.Victims(1200), ElementsAre("sealed/d", "sealed/c", "sealed/a"));
   for (const char* id : {"b", "c", "d", "e"}) queue.Remove(id);
   EXPECT_THAT(queue.Victims(0), IsEmpty());
 }
@@ -85,7 +79,7 @@ TEST(SpoolQueueTest, DamagedOnesGiveWayBeforeWholeOnes) {
   damaged.set_id("broken");
   damaged.set_bytes(1000);
   queue.AddDamaged(damaged);
-  EXPECT_THAT(Paths(queue.Victims(queue.bytes() - 1001)), ElementsAre("damaged/broken", "sealed/b"));
+  EXPECT_THAT(queue.Victims(queue.bytes() - 1001), ElementsAre("damaged/broken", "sealed/b"));
   queue.RemovePath("damaged/broken");
   queue.RemovePath("sealed/b");
   EXPECT_EQ(queue.size(), 4u);
