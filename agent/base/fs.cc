@@ -149,6 +149,19 @@ Result<std::vector<std::string>> ListFolder(const fs::path& path) {
   return names;
 }
 
+uint64_t FolderBytes(const fs::path& path) {
+  uint64_t bytes = 0;
+  std::error_code code;
+  for (fs::recursive_directory_iterator entry(path, code), end; !code && entry != end;
+       entry.increment(code)) {
+    std::error_code ignored;
+    if (!entry->is_regular_file(ignored)) continue;
+    const uint64_t size = entry->file_size(ignored);
+    if (!ignored) bytes += size;
+  }
+  return bytes;
+}
+
 Result<> RemoveAll(const fs::path& path) {
   std::error_code code;
   fs::remove_all(path, code);

@@ -47,6 +47,8 @@ Result<> MakeDirs(const std::filesystem::path& path, mode_t mode = 0750);
 Result<> RenameDurable(const std::filesystem::path& from, const std::filesystem::path& to);
 // The names in a folder, sorted; a missing folder has none.
 Result<std::vector<std::string>> ListFolder(const std::filesystem::path& path);
+// Bytes of all files below, as far as they can be seen.
+uint64_t FolderBytes(const std::filesystem::path& path);
 // rm -r; a missing path is no error.
 Result<> RemoveAll(const std::filesystem::path& path);
 

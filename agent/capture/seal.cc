@@ -16,6 +16,7 @@
 #include "base/crash_point.h"
 #include "base/fs.h"
 #include "base/proto_json.h"
+#include "base/spool_layout.h"
 #include "capture/archive.h"
 #include "capture/manifest.h"
 #include "capture/seal_lock.h"
@@ -58,14 +59,14 @@ Result<> WriteSynced(const std::string& path, const google::protobuf::Message& m
 
 // Puts every file into the archive and its checksum into the manifest.
 Result<> WriteArchive(const v1::CaptureJob& job, const std::string& dir, v1::Manifest* manifest) {
-  FFDC_ASSIGN(const auto writer, ArchiveWriter::Create(dir + "/" + kArchiveName));
+  FFDC_ASSIGN(const auto writer, ArchiveWriter::Create(dir + "/" + kArchiveFile));
   for (v1::CapturedFile& file : *manifest->mutable_files()) {
     FFDC_ASSIGN(Hashed hashed, writer->Add(file.name(), job.staging_dir() + "/files/" + file.name()));
     file.set_size_bytes(hashed.size_bytes);
     file.set_sha256(std::move(hashed.sha256));
   }
   FFDC_ASSIGN(Hashed archive, writer->Finish());
-  manifest->set_archive(kArchiveName);
+  manifest->set_archive(kArchiveFile);
   manifest->set_archive_bytes(archive.size_bytes);
   manifest->set_archive_sha256(std::move(archive.sha256));
   return {};
@@ -77,12 +78,12 @@ class Sealer {
       : job_(std::move(job)),
         lock_(std::move(lock)),
         id_(job_.manifest().incident_id()),
-        tmp_(job_.spool_dir() + "/tmp"),
-        sealed_(job_.spool_dir() + "/sealed/" + id_) {}
+        tmp_(job_.spool_dir() + "/" + kTmpFolder),
+        sealed_(job_.spool_dir() + "/" + SealedPath(id_)) {}
 
   Result<v1::SealedCapture> Run(const StagedStatuses& statuses) {
     FFDC_TRY(MakeDirs(tmp_));
-    FFDC_TRY(MakeDirs(job_.spool_dir() + "/sealed"));
+    FFDC_TRY(MakeDirs(job_.spool_dir() + "/" + kSealedFolder));
     FFDC_ASSIGN(const bool published, WasPublished());
     if (!published) {
       FFDC_TRY(Discard());
@@ -96,7 +97,7 @@ class Sealer {
       CrashPoint("seal.renamed");
     }
     // Also of an earlier attempt's rename, which may have ended before this.
-    FFDC_TRY(FsyncPath(job_.spool_dir() + "/sealed"));
+    FFDC_TRY(FsyncPath(job_.spool_dir() + "/" + kSealedFolder));
     FFDC_TRY(FsyncPath(tmp_));
     CrashPoint("seal.published");
     (void)RemoveLeftovers();  // a damaged capture that was set aside
@@ -153,8 +154,8 @@ class Sealer {
     CrashPoint("seal.archived");
     CountCollectorBytes(&manifest);
     *manifest.mutable_sealed_at() = TimeUtil::NanosecondsToTimestamp(SystemClock().RealtimeNs());
-    FFDC_TRY(WriteSynced(prepared_ + "/" + kIncidentName, job_.incident()));
-    FFDC_TRY(WriteSynced(prepared_ + "/" + kManifestName, manifest));
+    FFDC_TRY(WriteSynced(prepared_ + "/" + kIncidentFile, job_.incident()));
+    FFDC_TRY(WriteSynced(prepared_ + "/" + kManifestFile, manifest));
     FFDC_TRY(FsyncPath(prepared_));
     CrashPoint("seal.synced");
     *reply_.mutable_manifest() = std::move(manifest);
@@ -199,7 +200,7 @@ Result<v1::SealedCapture> SealCapture(const v1::SealArgs& args) {
   auto job = ReadJob(args.staging_dir(), args.spool_dir());
   if (!job) {
     // An attempt that was given up as hung may have finished after all.
-    const std::string sealed_dir = args.spool_dir() + "/sealed/" + id;
+    const std::string sealed_dir = args.spool_dir() + "/" + SealedPath(id);
     FFDC_ASSIGN(auto manifest, FindSealed(sealed_dir, id));
     if (!manifest) return Unexpected(std::move(job).error());
     v1::SealedCapture sealed;

@@ -8,18 +8,19 @@
 
 #include "base/fs.h"
 #include "base/proto_json.h"
+#include "base/spool_layout.h"
 #include "base/uuid.h"
 
 namespace ffdc {
 namespace fs = std::filesystem;
 
 Result<std::optional<v1::Manifest>> FindSealed(const std::string& dir, const std::string& incident_id) {
-  auto text = ReadFile(dir + "/" + kManifestName);
+  auto text = ReadFile(dir + "/" + kManifestFile);
   if (!text && (text.error().code == ENOENT || text.error().code == ENOTDIR)) return std::nullopt;
   if (!text) return Unexpected(text.error());
   v1::Manifest manifest;
   if (!FromJson(*text, &manifest) || manifest.incident_id() != incident_id) return std::nullopt;
-  const std::string archive = dir + "/" + kArchiveName;
+  const std::string archive = dir + "/" + kArchiveFile;
   struct stat info {};
   if (::stat(archive.c_str(), &info) != 0) {
     if (errno == ENOENT) return std::nullopt;
@@ -30,16 +31,8 @@ Result<std::optional<v1::Manifest>> FindSealed(const std::string& dir, const std
 }
 
 Result<std::vector<std::string>> ListTmp(const std::string& spool_dir, const std::string& prefix) {
-  std::vector<std::string> names;
-  std::error_code code;
-  for (fs::directory_iterator entry(spool_dir + "/tmp", code), end; !code && entry != end;
-       entry.increment(code)) {
-    std::string name = entry->path().filename().string();
-    if (name.starts_with(prefix)) names.push_back(std::move(name));
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    return FailErrno("cannot list " + spool_dir + "/tmp", code.value());
-  }
+  FFDC_ASSIGN(auto names, ListFolder(spool_dir + "/" + kTmpFolder));
+  std::erase_if(names, [&](const std::string& name) { return !name.starts_with(prefix); });
   return names;
 }
 
@@ -51,7 +44,7 @@ Result<> CleanSpool(const v1::SpoolCleanArgs& args) {
     // A seal with a staging folder cleans up for itself, and may be running right now.
     std::error_code code;
     if (fs::exists(args.captures_dir() + "/" + incident_id + "/job.pb", code)) continue;
-    FFDC_TRY(RemoveAll(args.spool_dir() + "/tmp/" + name));
+    FFDC_TRY(RemoveAll(args.spool_dir() + "/" + kTmpFolder + "/" + name));
   }
   return {};
 }

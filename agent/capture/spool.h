@@ -12,10 +12,6 @@
 
 namespace ffdc {
 
-inline constexpr char kArchiveName[] = "capture.tar.zst";
-inline constexpr char kManifestName[] = "manifest.json";
-inline constexpr char kIncidentName[] = "incident.json";
-
 // The manifest of a sealed capture; none if there is none or it is damaged.
 // Error: the spool cannot tell.
 Result<std::optional<v1::Manifest>> FindSealed(const std::string& dir, const std::string& incident_id);

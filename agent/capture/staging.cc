@@ -117,15 +117,6 @@ Result<StagedStatuses> ReadStatuses(const std::string& staging_dir) {
   return statuses;
 }
 
-uint64_t StagedBytes(const std::string& staging_dir) {
-  uint64_t total = 0;
-  std::error_code code;
-  for (fs::directory_iterator entry(staging_dir + "/files", code), end; !code && entry != end;
-       entry.increment(code)) {
-    std::error_code gone;
-    if (const uint64_t size = entry->file_size(gone); !gone) total += size;
-  }
-  return total;
-}
+uint64_t StagedBytes(const std::string& staging_dir) { return FolderBytes(staging_dir + "/files"); }
 
 }  // namespace ffdc

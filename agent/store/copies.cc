@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "base/spool_layout.h"
 #include "store/file_source.h"
 #include "store/layout.h"
 #include "store/spool.h"

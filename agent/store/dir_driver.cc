@@ -15,6 +15,7 @@
 
 #include "base/crash_point.h"
 #include "base/fs.h"
+#include "base/spool_layout.h"
 #include "base/uuid.h"
 #include "store/file_source.h"
 #include "store/layout.h"

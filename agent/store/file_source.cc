@@ -67,17 +67,4 @@ std::string WhyNotArchive(const Digest& digest, const v1::Manifest& manifest) {
   return {};
 }
 
-uint64_t FolderBytes(const fs::path& path) {
-  uint64_t bytes = 0;
-  std::error_code code;
-  for (fs::recursive_directory_iterator entry(path, code), end; !code && entry != end;
-       entry.increment(code)) {
-    std::error_code ignored;
-    if (!entry->is_regular_file(ignored)) continue;
-    const uint64_t size = entry->file_size(ignored);
-    if (!ignored) bytes += size;
-  }
-  return bytes;
-}
-
 }  // namespace ffdc

@@ -45,7 +45,4 @@ Result<Digest> DigestOf(ByteSource& source);
 // Empty: they are what the manifest says. Else what differs.
 std::string WhyNotArchive(const Digest& digest, const v1::Manifest& manifest);
 
-// Bytes of all files below.
-uint64_t FolderBytes(const std::filesystem::path& path);
-
 }  // namespace ffdc

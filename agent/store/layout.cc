@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/proto_json.h"
+#include "base/spool_layout.h"
 #include "base/uuid.h"
 
 namespace ffdc {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of things in spool and store. What comes from a configuration or a file
+// Names of things in the store. What comes from a configuration or a file
 // passes a check here before it becomes part of a path.
 #pragma once
 
@@ -10,10 +10,6 @@
 #include "ffdc/v1/manifest.pb.h"
 
 namespace ffdc {
-
-inline constexpr const char* kArchiveFile = "capture.tar.zst";
-inline constexpr const char* kManifestFile = "manifest.json";
-inline constexpr const char* kIncidentFile = "incident.json";
 
 // A cluster's or node's name becomes a folder. what: "cluster name", for the error's text.
 Result<> CheckName(std::string_view what, std::string_view name);

@@ -10,8 +10,8 @@
 #include <memory>
 
 #include "base/fs.h"
+#include "base/spool_layout.h"
 #include "store/file_source.h"
-#include "store/layout.h"
 
 namespace ffdc {
 namespace {

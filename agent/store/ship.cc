@@ -7,6 +7,7 @@
 #include "base/crash_point.h"
 #include "base/fs.h"
 #include "base/proto_json.h"
+#include "base/spool_layout.h"
 #include "store/driver.h"
 #include "store/file_source.h"
 #include "store/layout.h"
@@ -132,7 +133,7 @@ Result<v1::StoreReply> Ship(const v1::StoreArgs& args) {
   CrashPoint("ship.published");
   FFDC_TRY(WriteIncident(*store, spool, args));
   CrashPoint("ship.incident_written");
-  FFDC_TRY(spool.Remove("sealed/" + args.incident_id()));
+  FFDC_TRY(spool.Remove(SealedPath(args.incident_id())));
   CrashPoint("ship.spool_removed");
   *reply.add_manifests() = std::move(*manifest);
   return reply;

@@ -7,6 +7,7 @@
 
 #include "base/crash_point.h"
 #include "base/fs.h"
+#include "base/spool_layout.h"
 #include "store/file_source.h"
 #include "store/layout.h"
 
@@ -35,24 +36,25 @@ Result<v1::Manifest> Spool::ReadManifest(const std::string& incident_id) const {
 }
 
 Result<v1::Removal> Spool::SetAside(const std::string& incident_id, const std::string& why) const {
-  FFDC_TRY(MakeDirs(root_ / "damaged"));
+  FFDC_TRY(MakeDirs(root_ / kDamagedFolder));
   std::string name = incident_id;
   std::error_code ignored;
-  if (fs::exists(root_ / "damaged" / name, ignored)) name += "." + RandomSuffix();
-  FFDC_TRY(RenameDurable(Sealed(incident_id), root_ / "damaged" / name));
+  if (fs::exists(root_ / kDamagedFolder / name, ignored)) name += "." + RandomSuffix();
+  FFDC_TRY(RenameDurable(Sealed(incident_id), root_ / kDamagedFolder / name));
   v1::Removal removal;
   removal.set_id(name);
-  removal.set_bytes(FolderBytes(root_ / "damaged" / name));
-  removal.set_reason("damaged in the spool: " + why + ": kept as " + (root_ / "damaged" / name).string());
+  removal.set_bytes(FolderBytes(root_ / kDamagedFolder / name));
+  removal.set_reason("damaged in the spool: " + why + ": kept as " +
+                     (root_ / kDamagedFolder / name).string());
   return removal;
 }
 
 Result<uint64_t> Spool::Remove(const std::string& path) const {
   const fs::path folder = root_ / path;
   const uint64_t bytes = FolderBytes(folder);
-  FFDC_TRY(MakeDirs(root_ / "tmp"));
+  FFDC_TRY(MakeDirs(root_ / kTmpFolder));
   const fs::path doomed =
-      root_ / "tmp" / (std::string(kOurPrefix) + folder.filename().string() + "." + RandomSuffix());
+      root_ / kTmpFolder / (std::string(kOurPrefix) + folder.filename().string() + "." + RandomSuffix());
   auto renamed = RenameDurable(folder, doomed);
   if (!renamed && renamed.error().code == ENOENT) return 0;
   FFDC_TRY(renamed);
@@ -64,24 +66,24 @@ Result<uint64_t> Spool::Remove(const std::string& path) const {
 Result<> Spool::Recover(v1::StoreReply* reply) const {
   FFDC_TRY(MakeDirs(root_));
   // The capture runner clears its own leftovers: one of them may be in use.
-  FFDC_ASSIGN(const auto leftovers, ListFolder(root_ / "tmp"));
+  FFDC_ASSIGN(const auto leftovers, ListFolder(root_ / kTmpFolder));
   for (const auto& name : leftovers) {
-    if (name.starts_with(kOurPrefix)) FFDC_TRY(RemoveAll(root_ / "tmp" / name));
+    if (name.starts_with(kOurPrefix)) FFDC_TRY(RemoveAll(root_ / kTmpFolder / name));
   }
   FFDC_TRY(RecoverSealed(reply));
-  FFDC_ASSIGN(const auto damaged, ListFolder(root_ / "damaged"));
+  FFDC_ASSIGN(const auto damaged, ListFolder(root_ / kDamagedFolder));
   for (const auto& name : damaged) {
     const auto known = [&](const v1::Removal& removal) { return removal.id() == name; };
     if (std::any_of(reply->damaged().begin(), reply->damaged().end(), known)) continue;
     auto* removal = reply->add_damaged();
     removal->set_id(name);
-    removal->set_bytes(FolderBytes(root_ / "damaged" / name));
+    removal->set_bytes(FolderBytes(root_ / kDamagedFolder / name));
   }
   return {};
 }
 
 Result<> Spool::RecoverSealed(v1::StoreReply* reply) const {
-  FFDC_ASSIGN(const auto ids, ListFolder(root_ / "sealed"));
+  FFDC_ASSIGN(const auto ids, ListFolder(root_ / kSealedFolder));
   for (const auto& id : ids) {
     auto manifest = CheckIncidentId(id) ? ReadManifest(id) : Fail("not an incident's folder");
     if (manifest) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/spool_layout.h"
 #include "ffdc/v1/capture.pb.h"
 
 namespace ffdc {
@@ -18,7 +19,7 @@ class Spool {
   explicit Spool(const std::string& root) : root_(root) {}
 
   [[nodiscard]] std::filesystem::path Sealed(const std::string& incident_id) const {
-    return root_ / "sealed" / incident_id;
+    return root_ / SealedPath(incident_id);
   }
   [[nodiscard]] bool HasSealed(const std::string& incident_id) const;
 

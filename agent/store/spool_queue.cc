@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/spool_layout.h"
+
 namespace ffdc {
 
 void SpoolQueue::Add(const v1::Manifest& manifest) {
@@ -18,7 +20,7 @@ void SpoolQueue::Remove(const std::string& id) { captures_.erase(id); }
 
 void SpoolQueue::RemovePath(const std::string& path) {
   const std::string name = NameOf(path);
-  if (path.starts_with("damaged/")) {
+  if (path.starts_with(DamagedPath(""))) {
     damaged_.erase(name);
   } else {
     captures_.erase(name);
@@ -52,12 +54,12 @@ std::vector<std::string> SpoolQueue::Victims(uint64_t max_bytes) const {
   std::vector<std::string> victims;
   for (const auto& [name, size] : damaged_) {
     if (held <= max_bytes) return victims;
-    victims.push_back("damaged/" + name);
+    victims.push_back(DamagedPath(name));
     held -= size;
   }
   const auto drop = [&](const std::string& id, const Entry& entry) {
     if (held <= max_bytes || left <= 1 || entry.busy) return;
-    victims.push_back("sealed/" + id);
+    victims.push_back(SealedPath(id));
     held -= entry.bytes;
     --left;
   };

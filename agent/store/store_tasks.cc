@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem_file.h"
 #include "base/proto_json.h"
+#include "base/spool_layout.h"
 #include "base/uuid.h"
 #include "store/copies.h"
 #include "store/driver.h"
@@ -76,7 +77,7 @@ Result<> RemoveTask(Task& task) {
   if (bytes == 0 && !spooled)
     task.reply.set_not_found("neither the spool nor " + task.args.store_url() + " has incident " + id);
   if (spooled) {
-    FFDC_ASSIGN(const uint64_t spool_bytes, spool.Remove("sealed/" + id));
+    FFDC_ASSIGN(const uint64_t spool_bytes, spool.Remove(SealedPath(id)));
     bytes += spool_bytes;
   }
   task.reply.set_bytes_freed(bytes);

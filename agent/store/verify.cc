@@ -11,6 +11,7 @@
 
 #include "base/fs.h"
 #include "base/proto_json.h"
+#include "base/spool_layout.h"
 #include "store/file_source.h"
 #include "store/layout.h"
 

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names in a spool folder, where two stages meet: a capture is sealed into it and
+// shipped out of it. A store calls a capture's files the same.
+#pragma once
+
+#include <string>
+
+namespace ffdc {
+
+inline constexpr char kSealedFolder[] = "sealed";    // <incident-id>/: whole captures
+inline constexpr char kTmpFolder[] = "tmp";          // on their way in or out
+inline constexpr char kDamagedFolder[] = "damaged";  // not what their manifest says
+
+inline constexpr char kArchiveFile[] = "capture.tar.zst";
+inline constexpr char kManifestFile[] = "manifest.json";
+inline constexpr char kIncidentFile[] = "incident.json";
+
+// Below the spool.
+inline std::string SealedPath(const std::string& incident_id) {
+  return std::string(kSealedFolder) + "/" + incident_id;
+}
+inline std::string DamagedPath(const std::string& name) { return std::string(kDamagedFolder) + "/" + name; }
+
+}  // namespace ffdc
