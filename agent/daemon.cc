@@ -173,7 +173,9 @@ void Daemon::StartProbes() {
       {.max_bytes = settings_.recorder.history_max_bytes}, SystemClock(), [this](const auto& add) {
         size_t left = kMaxDevicesInHistory;
         for (const BlockDevice* device : devices_->All()) {
-          if (!device->watched || left-- == 0) continue;
+          if (!device->watched) continue;
+          if (left == 0) break;
+          --left;
           const LatencyFigures figures = latencies_->LastSecond(device->dev);
           const std::string prefix = "latency." + device->name + ".";
           add(prefix + "read_p50_ns", static_cast<int64_t>(figures.read_p50_ns));
