@@ -21,7 +21,7 @@ Result<Fd> OpenFile(const fs::path& path, int flags, mode_t mode = 0) {
   return fd;
 }
 
-EVP_MD_CTX* Digest(void* context) { return static_cast<EVP_MD_CTX*>(context); }
+EVP_MD_CTX* Context(void* context) { return static_cast<EVP_MD_CTX*>(context); }
 
 }  // namespace
 
@@ -169,16 +169,16 @@ Result<> RemoveAll(const fs::path& path) {
   return {};
 }
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(Digest(context_), EVP_sha256(), nullptr); }
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(Context(context_), EVP_sha256(), nullptr); }
 
-Sha256::~Sha256() { EVP_MD_CTX_free(Digest(context_)); }
+Sha256::~Sha256() { EVP_MD_CTX_free(Context(context_)); }
 
-void Sha256::Update(const void* data, size_t size) { EVP_DigestUpdate(Digest(context_), data, size); }
+void Sha256::Update(const void* data, size_t size) { EVP_DigestUpdate(Context(context_), data, size); }
 
 std::string Sha256::HexDigest() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
   unsigned size = 0;
-  EVP_DigestFinal_ex(Digest(context_), bytes.data(), &size);
+  EVP_DigestFinal_ex(Context(context_), bytes.data(), &size);
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string text;
   for (unsigned i = 0; i < size; ++i) {

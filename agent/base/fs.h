@@ -52,6 +52,12 @@ uint64_t FolderBytes(const std::filesystem::path& path);
 // rm -r; a missing path is no error.
 Result<> RemoveAll(const std::filesystem::path& path);
 
+// What a file's, or a stream's, bytes come to.
+struct Digest {
+  uint64_t size_bytes = 0;
+  std::string sha256;  // lower-case hex
+};
+
 // Lower-case hex SHA-256 of a file; size_bytes gets its length.
 Result<std::string> Sha256File(const std::filesystem::path& path, uint64_t* size_bytes = nullptr);
 

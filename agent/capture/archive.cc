@@ -74,7 +74,7 @@ ssize_t ArchiveWriter::Emit(struct archive* archive, void* self, const void* dat
   return static_cast<ssize_t>(size);
 }
 
-Result<Hashed> ArchiveWriter::Add(const std::string& name, const std::string& source) {
+Result<Digest> ArchiveWriter::Add(const std::string& name, const std::string& source) {
   const Fd fd(::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid()) return FailErrno("cannot open " + source);
   struct stat info {};
@@ -88,14 +88,14 @@ Result<Hashed> ArchiveWriter::Add(const std::string& name, const std::string& so
   archive_entry_set_size(entry.get(), info.st_size);
   archive_entry_set_mtime(entry.get(), info.st_mtim.tv_sec, 0);
   if (archive_write_header(archive_, entry.get()) != ARCHIVE_OK) return Failed("cannot add " + name + " to");
-  FFDC_ASSIGN(Hashed hashed, Copy(fd.get(), static_cast<uint64_t>(info.st_size), source));
+  FFDC_ASSIGN(Digest hashed, Copy(fd.get(), static_cast<uint64_t>(info.st_size), source));
   if (archive_write_finish_entry(archive_) != ARCHIVE_OK) return Failed("cannot add " + name + " to");
   return hashed;
 }
 
 // Exactly size_bytes: the header has promised them. A worker that hangs in the
 // kernel may yet come back and append to its file.
-Result<Hashed> ArchiveWriter::Copy(int source_fd, uint64_t size_bytes, const std::string& source) {
+Result<Digest> ArchiveWriter::Copy(int source_fd, uint64_t size_bytes, const std::string& source) {
   Sha256 digest;
   std::vector<char> chunk(kCopyBytes);
   for (uint64_t left = size_bytes; left > 0;) {
@@ -107,15 +107,15 @@ Result<Hashed> ArchiveWriter::Copy(int source_fd, uint64_t size_bytes, const std
     if (put != static_cast<la_ssize_t>(got)) return Failed("cannot write");
     left -= got;
   }
-  return Hashed{size_bytes, digest.HexDigest()};
+  return Digest{size_bytes, digest.HexDigest()};
 }
 
-Result<Hashed> ArchiveWriter::Finish() {
+Result<Digest> ArchiveWriter::Finish() {
   if (archive_write_close(archive_) != ARCHIVE_OK) return Failed("cannot complete");
   archive_write_free(archive_);
   archive_ = nullptr;
   if (::fsync(fd_.get()) != 0) return FailErrno("cannot fsync " + path_);
-  return Hashed{bytes_, digest_.HexDigest()};
+  return Digest{bytes_, digest_.HexDigest()};
 }
 
 }  // namespace ffdc

@@ -14,11 +14,6 @@ struct archive;
 
 namespace ffdc {
 
-struct Hashed {
-  uint64_t size_bytes = 0;
-  std::string sha256;
-};
-
 class ArchiveWriter {
  public:
   // The file must not exist yet.
@@ -28,15 +23,15 @@ class ArchiveWriter {
   ~ArchiveWriter();
 
   // Adds the regular file at `source`; returns what went in.
-  Result<Hashed> Add(const std::string& name, const std::string& source);
+  Result<Digest> Add(const std::string& name, const std::string& source);
   // Completes the archive and fsyncs it.
-  Result<Hashed> Finish();
+  Result<Digest> Finish();
 
  private:
   ArchiveWriter(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
   Result<> Open();
   [[nodiscard]] Unexpected Failed(const std::string& what) const;
-  Result<Hashed> Copy(int source_fd, uint64_t size_bytes, const std::string& source);
+  Result<Digest> Copy(int source_fd, uint64_t size_bytes, const std::string& source);
   static ssize_t Emit(struct archive* archive, void* self, const void* data, size_t size);
 
   Fd fd_;

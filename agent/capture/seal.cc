@@ -61,11 +61,11 @@ Result<> WriteSynced(const std::string& path, const google::protobuf::Message& m
 Result<> WriteArchive(const v1::CaptureJob& job, const std::string& dir, v1::Manifest* manifest) {
   FFDC_ASSIGN(const auto writer, ArchiveWriter::Create(dir + "/" + kArchiveFile));
   for (v1::CapturedFile& file : *manifest->mutable_files()) {
-    FFDC_ASSIGN(Hashed hashed, writer->Add(file.name(), job.staging_dir() + "/files/" + file.name()));
+    FFDC_ASSIGN(Digest hashed, writer->Add(file.name(), job.staging_dir() + "/files/" + file.name()));
     file.set_size_bytes(hashed.size_bytes);
     file.set_sha256(std::move(hashed.sha256));
   }
-  FFDC_ASSIGN(Hashed archive, writer->Finish());
+  FFDC_ASSIGN(Digest archive, writer->Finish());
   manifest->set_archive(kArchiveFile);
   manifest->set_archive_bytes(archive.size_bytes);
   manifest->set_archive_sha256(std::move(archive.sha256));

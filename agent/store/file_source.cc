@@ -56,15 +56,19 @@ Result<Digest> DigestOf(ByteSource& source) {
   return digest;
 }
 
-std::string WhyNotArchive(const Digest& digest, const v1::Manifest& manifest) {
-  if (digest.size_bytes != manifest.archive_bytes()) {
-    return "size differs: manifest says " + std::to_string(manifest.archive_bytes()) + " bytes, file has " +
-           std::to_string(digest.size_bytes);
+std::string WhyNot(const Digest& in_manifest, const Digest& found) {
+  if (found.size_bytes != in_manifest.size_bytes) {
+    return "size differs: manifest says " + std::to_string(in_manifest.size_bytes) + " bytes, file has " +
+           std::to_string(found.size_bytes);
   }
-  if (digest.sha256 != manifest.archive_sha256()) {
-    return "SHA-256 differs: manifest says " + manifest.archive_sha256() + ", file has " + digest.sha256;
+  if (found.sha256 != in_manifest.sha256) {
+    return "SHA-256 differs: manifest says " + in_manifest.sha256 + ", file has " + found.sha256;
   }
   return {};
+}
+
+std::string WhyNotArchive(const Digest& digest, const v1::Manifest& manifest) {
+  return WhyNot({manifest.archive_bytes(), manifest.archive_sha256()}, digest);
 }
 
 }  // namespace ffdc

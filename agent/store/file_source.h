@@ -36,13 +36,10 @@ class FileSource final : public ByteSource {
 // All of it, at most max_bytes.
 Result<std::string> ReadText(ByteSource& source, size_t max_bytes = 64u << 20);
 
-// Size and SHA-256 of the rest of a source.
-struct Digest {
-  uint64_t size_bytes = 0;
-  std::string sha256;
-};
+// Of the rest of a source.
 Result<Digest> DigestOf(ByteSource& source);
-// Empty: they are what the manifest says. Else what differs.
+// Empty: it is what the manifest says. Else what differs.
+std::string WhyNot(const Digest& in_manifest, const Digest& found);
 std::string WhyNotArchive(const Digest& digest, const v1::Manifest& manifest);
 
 }  // namespace ffdc

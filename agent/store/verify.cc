@@ -148,14 +148,8 @@ class CopyVerifier {
     missing_.erase(expected);
     FFDC_ASSIGN(const Digest digest, DigestOfEntry(archive, shown));
     report_->set_files_checked(report_->files_checked() + 1);
-    if (digest.size_bytes != file.size_bytes()) {
-      AddProblem(report_, shown,
-                 "size differs: manifest says " + std::to_string(file.size_bytes()) + " bytes, file has " +
-                     std::to_string(digest.size_bytes));
-    } else if (digest.sha256 != file.sha256()) {
-      AddProblem(report_, shown,
-                 "SHA-256 differs: manifest says " + file.sha256() + ", file has " + digest.sha256);
-    }
+    if (auto why = WhyNot({file.size_bytes(), file.sha256()}, digest); !why.empty())
+      AddProblem(report_, shown, std::move(why));
     return {};
   }
 
