@@ -244,8 +244,7 @@ void Daemon::Tick() {
   }
   latencies_->Tick(watched);
   history_->Sample();
-  FailureTotals totals;
-  for (const FailureCount& count : block_probe_->FailureCounts()) totals.emplace_back(count.key, count.entry);
+  const FailureTotals totals = block_probe_->FailureCounts();
   for (auto& detector : detectors_) detector->OnTick(totals);
   incidents_->Tick();
   runner_->Tick();

@@ -78,7 +78,7 @@ class Daemon {
   void SettleFormerLife();
   [[nodiscard]] std::vector<v1::Probe> Probes() const;
   void FillDevices(v1::Status& status);
-  void FillProblems(v1::Status& status) const;
+  void FillProblems(v1::Status& status, const std::vector<v1::Probe>& probes) const;
 
   Settings settings_;
   std::string config_path_;

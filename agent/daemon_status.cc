@@ -36,7 +36,8 @@ v1::Status Daemon::GetStatus() {
   status.set_cluster(settings_.node.cluster);
   status.set_version(FFDC_VERSION);
   status.mutable_started_at()->set_seconds(started_wall_ns_ / kNsPerSecond);
-  for (const v1::Probe& probe : Probes()) {
+  const std::vector<v1::Probe> probes = Probes();
+  for (const v1::Probe& probe : probes) {
     if (probe.active()) {
       status.set_probes_active(status.probes_active() + 1);
     } else {
@@ -59,14 +60,13 @@ v1::Status Daemon::GetStatus() {
   recorder.set_history_bytes(history_->bytes());
   recorder.set_history_window_ns(history_->samples() * kNsPerSecond);
   FillDevices(status);
-  FillProblems(status);
+  FillProblems(status, probes);
   return status;
 }
 
 void Daemon::FillDevices(v1::Status& status) {
   std::map<uint32_t, uint64_t> failures;
-  for (const FailureCount& count : block_probe_->FailureCounts())
-    failures[count.key.dev] += count.entry.total;
+  for (const auto& [key, entry] : block_probe_->FailureCounts()) failures[key.dev] += entry.total;
   for (const BlockDevice* device : devices_->All()) {
     v1::WatchedDevice& shown = device->watched ? *status.add_devices() : *status.add_ignored_devices();
     shown.set_name(device->name);
@@ -85,9 +85,9 @@ void Daemon::FillDevices(v1::Status& status) {
   }
 }
 
-void Daemon::FillProblems(v1::Status& status) const {
+void Daemon::FillProblems(v1::Status& status, const std::vector<v1::Probe>& probes) const {
   const auto add = [&](const std::string& text) { status.add_problems(text); };
-  for (const v1::Probe& probe : Probes()) {
+  for (const v1::Probe& probe : probes) {
     // block_bio is idle by design while no watched device is bio-based.
     if (!probe.active() && probe.name() != "block_bio")
       add("probe " + probe.name() + " is inactive: " + probe.reason());
@@ -117,9 +117,10 @@ v1::EventList Daemon::ListEvents(uint32_t limit) const {
   for (const v1::Incident* incident : incidents_->List(0, "")) {
     for (const v1::Event& event : incident->events()) events.push_back(&event);
   }
-  std::sort(events.begin(), events.end(),
-            [](const v1::Event* a, const v1::Event* b) { return a->id() > b->id(); });
-  events.resize(std::min<size_t>(events.size(), limit == 0 ? kDefaultEvents : limit));
+  const auto shown = std::min<size_t>(events.size(), limit == 0 ? kDefaultEvents : limit);
+  std::partial_sort(events.begin(), events.begin() + static_cast<ptrdiff_t>(shown), events.end(),
+                    [](const v1::Event* a, const v1::Event* b) { return a->id() > b->id(); });
+  events.resize(shown);
   v1::EventList list;
   for (const v1::Event* event : events) *list.add_events() = *event;
   return list;

@@ -263,10 +263,9 @@ std::vector<FailureCount> KernelBlockProbe::FailureCounts() const {
   const int fd = bpf_map__fd(io_->maps.storm);
   ffdc_storm_key key{};
   for (const ffdc_storm_key* previous = nullptr; bpf_map_get_next_key(fd, previous, &key) == 0;
-       previous = &counts.back().key) {
-    FailureCount& count = counts.emplace_back();
-    count.key = key;
-    bpf_map_lookup_elem(fd, &key, &count.entry);
+       previous = &counts.back().first) {
+    FailureCount& count = counts.emplace_back(key, ffdc_storm_entry{});
+    bpf_map_lookup_elem(fd, &key, &count.second);
   }
   return counts;
 }

@@ -39,10 +39,7 @@ struct FrozenHistory {
 };
 
 // How often one (device, op, status) failed since the agent started.
-struct FailureCount {
-  ffdc_storm_key key{};
-  ffdc_storm_entry entry{};
-};
+using FailureCount = std::pair<ffdc_storm_key, ffdc_storm_entry>;
 
 // Cumulative since the agent started (wraps at 2^32 a bucket): subtract two to
 // get the percentiles of the time between.

@@ -143,10 +143,10 @@ class BlockIoTest : public ::testing::Test {
   }
   // Failures counted of one (op, status) of the device; suppressed ones in *suppressed.
   uint64_t Failures(uint32_t dev, uint8_t op, uint8_t status, uint64_t* suppressed = nullptr) const {
-    for (const FailureCount& count : probe_->FailureCounts()) {
-      if (count.key.dev != dev || count.key.op != op || count.key.status != status) continue;
-      if (suppressed != nullptr) *suppressed = count.entry.suppressed;
-      return count.entry.total;
+    for (const auto& [key, entry] : probe_->FailureCounts()) {
+      if (key.dev != dev || key.op != op || key.status != status) continue;
+      if (suppressed != nullptr) *suppressed = entry.suppressed;
+      return entry.total;
     }
     return 0;
   }
