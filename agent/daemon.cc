@@ -13,7 +13,6 @@
 #include "base/block_dev.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "capture/history_decoder.h"
 #include "host_facts.h"
@@ -32,10 +31,6 @@ void LogIncident(const v1::Incident& incident, const std::string& what) {
                      : incident.severity() == v1::WARNING ? spdlog::level::warn
                                                           : spdlog::level::info;
   spdlog::log(level, "incident {} {}: {} {}", incident.id(), what, incident.kind(), incident.summary());
-}
-
-std::string Seconds(std::chrono::nanoseconds value) {
-  return std::to_string(value.count() / kNsPerSecond) + " s";
 }
 
 }  // namespace
@@ -233,7 +228,7 @@ Result<> Daemon::StartSources() {
   }
   spdlog::info("ffdcd {} watches {} block devices on node {} (store {}, spool {}, quiet after {})",
                FFDC_VERSION, watched, settings_.node.name, settings_.store.url, settings_.spool.path,
-               Seconds(settings_.incident.quiet_after));
+               FormatDuration(settings_.incident.quiet_after));
   return {};
 }
 
@@ -293,8 +288,7 @@ void Daemon::Capture(const v1::Incident& incident, const v1::Event& trigger) {
   manifest.set_node(settings_.node.name);
   *manifest.mutable_trigger() = trigger;
   manifest.set_failure_mono_ns(trigger.first_mono_ns());
-  manifest.set_frozen_mono_ns(frozen.frozen_mono_ns != 0 ? frozen.frozen_mono_ns
-                                                         : SystemClock().MonotonicNs());
+  manifest.set_frozen_mono_ns(frozen.frozen_mono_ns);
   manifest.set_repeat(incident.repeat());
   *manifest.mutable_versions() = versions_;
   *manifest.mutable_started_at() = incident.captures(0).started_at();

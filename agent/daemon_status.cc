@@ -12,8 +12,6 @@
 namespace ffdc {
 namespace {
 
-constexpr uint32_t kDefaultEvents = 100;
-
 uint64_t RssBytes() {
   // proc(5), statm: size resident ... in pages
   const std::string text = ReadLine("/proc/self/statm");
@@ -59,6 +57,12 @@ v1::Status Daemon::GetStatus() {
   recorder.set_history_samples(history_->samples());
   recorder.set_history_bytes(history_->bytes());
   recorder.set_history_window_ns(history_->samples() * kNsPerSecond);
+  if (history_->dropped() != 0) {
+    v1::Loss& loss = *status.add_losses();
+    loss.set_what("history_1hz.dropped");
+    loss.set_count(history_->dropped());
+    loss.set_detail("samples that gave way before their hour was over: see [recorder] history_max_bytes");
+  }
   FillDevices(status);
   FillProblems(status, probes);
   return status;
@@ -117,7 +121,7 @@ v1::EventList Daemon::ListEvents(uint32_t limit) const {
   for (const v1::Incident* incident : incidents_->List(0, "")) {
     for (const v1::Event& event : incident->events()) events.push_back(&event);
   }
-  const auto shown = std::min<size_t>(events.size(), limit == 0 ? kDefaultEvents : limit);
+  const auto shown = std::min<size_t>(events.size(), limit);
   std::partial_sort(events.begin(), events.begin() + static_cast<ptrdiff_t>(shown), events.end(),
                     [](const v1::Event* a, const v1::Event* b) { return a->id() > b->id(); });
   events.resize(shown);

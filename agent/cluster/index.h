@@ -4,7 +4,6 @@
 // back after a restart. Loop thread only; never blocks after Load().
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,7 +20,7 @@ class IncidentIndex {
   virtual ~IncidentIndex() = default;
 
   // Every incident, oldest first. Before the loop runs (blocks up to 10 s). A damaged index is
-  // set aside as <path>.damaged-<time> and named in the error's text of damage(); the agent goes on.
+  // set aside as <path>.damaged-<time> and named in problem(); the agent goes on.
   virtual Result<std::vector<v1::Incident>> Load() = 0;
   virtual void Put(const v1::Incident& incident) = 0;  // queued; a later Put of the same id replaces it
   virtual void Delete(const std::string& id) = 0;

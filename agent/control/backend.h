@@ -16,6 +16,7 @@
 
 namespace ffdc {
 
+// What comes in here the service has checked: limits of events are set, states exist.
 class ControlBackend {
  public:
   virtual ~ControlBackend() = default;

@@ -70,7 +70,7 @@ class Shipper {
 
 // The worker tasks of this stage ("store.*"), for Launcher::Start.
 WorkerTasks StoreTasks();
-// Is the url well-formed and of a driver that exists? (for the configuration's check)
+// Is the url well-formed and of a driver that exists?
 Result<> CheckStoreUrl(const std::string& url);
 
 }  // namespace ffdc
