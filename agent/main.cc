@@ -11,14 +11,13 @@
 #include "base/event_loop.h"
 #include "base/launcher.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "config/settings.h"
 #include "control/server.h"
 #include "daemon.h"
 #include "daemon_control.h"
 
 namespace {
-
-constexpr const char* kDefaultConfig = "/etc/ffdc/ffdc.toml";
 
 struct Flags {
   std::string config;
@@ -27,7 +26,8 @@ struct Flags {
 };
 
 ffdc::Result<ffdc::Settings> Load(Flags& flags) {
-  if (flags.config.empty() && std::filesystem::exists(kDefaultConfig)) flags.config = kDefaultConfig;
+  if (flags.config.empty() && std::filesystem::exists(ffdc::kDefaultConfigPath))
+    flags.config = ffdc::kDefaultConfigPath;
   return flags.config.empty() ? ffdc::DefaultSettings() : ffdc::LoadSettings(flags.config);
 }
 
@@ -62,8 +62,9 @@ int main(int argc, char** argv) {
   Flags flags;
   CLI::App app("First Failure Data Capture: the agent of one host", "ffdcd");
   app.set_version_flag("--version", "ffdcd " FFDC_VERSION);
-  app.add_option("--config", flags.config,
-                 std::string("configuration file (default: ") + kDefaultConfig + " if there is one)")
+  app.add_option(
+         "--config", flags.config,
+         std::string("configuration file (default: ") + ffdc::kDefaultConfigPath + " if there is one)")
       ->type_name("FILE");
   app.add_flag("--check-config", flags.check, "check the configuration and exit");
   app.add_flag("--list-crash-points", flags.list_crash_points,

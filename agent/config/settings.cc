@@ -7,18 +7,11 @@
 #include <array>
 
 #include "base/fs.h"
+#include "base/toml_parser.h"
+#include "base/toml_screen.h"
 #include "config/checks.h"
 #include "config/nearest.h"
 #include "config/schema.h"
-#include "config/screen.h"
-
-// toml++ 3.3 asserts what only holds in valid files ("[=]" would end the process, or be
-// undefined behaviour with NDEBUG); without the assertions its own checks find the error.
-#undef NDEBUG
-#define TOML_ASSERT(condition) static_cast<void>(0)
-#define TOML_EXCEPTIONS 1
-#define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
 
 namespace ffdc {
 namespace {
@@ -119,7 +112,7 @@ class Reader {
   explicit Reader(std::string_view origin) : origin_(origin) {}
 
   Result<Settings> Read(std::string_view text) {
-    if (const auto unreadable = config::FindUnreadable(text)) {
+    if (const auto unreadable = FindUnreadable(text)) {
       Add(unreadable->line, unreadable->why);
       return AllErrors();
     }

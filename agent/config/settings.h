@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/paths.h"
 #include "base/result.h"
 
 namespace ffdc {
@@ -31,7 +32,7 @@ struct Settings {
     uint64_t max_bytes = 2ull << 30;
   } spool;
   struct {
-    std::string socket = "/run/ffdc/ffdcd.sock";
+    std::string socket = kDefaultSocketPath;
   } control;
   struct {
     std::vector<std::string> include;

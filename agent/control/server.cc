@@ -7,6 +7,7 @@
 
 #include <chrono>
 
+#include "base/control_socket.h"
 #include "control/service.h"
 #include "control/socket.h"
 
@@ -16,7 +17,6 @@ namespace {
 constexpr int kMaxThreads = control::kMaxStreams + 5;
 constexpr size_t kMaxMemoryBytes = 32u << 20;
 constexpr int kMaxRequestBytes = 64 << 10;
-constexpr int kMaxReplyBytes = 64 << 20;  // ffdcctl accepts as much
 constexpr std::chrono::seconds kStopLimit(1);
 // rw-rw----: root and the socket's group.
 constexpr mode_t kSocketUmask = 0117;
@@ -47,7 +47,7 @@ class UnixControlServer final : public ControlServer {
         .SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1)
         .SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2)
         .SetMaxReceiveMessageSize(kMaxRequestBytes)
-        .SetMaxSendMessageSize(kMaxReplyBytes)
+        .SetMaxSendMessageSize(kMaxControlReplyBytes)
         .AddListeningPort("unix:" + socket_path_, grpc::InsecureServerCredentials())
         .RegisterService(&service_);
     const UmaskGuard umask_guard(kSocketUmask);

@@ -3,13 +3,12 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 
+#include "base/control_socket.h"
 #include "base/fd.h"
 #include "base/fs.h"
 
@@ -17,15 +16,10 @@ namespace ffdc::control {
 namespace {
 
 Result<sockaddr_un> AddressOf(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    return Fail("cannot listen on '" + path + "': a socket's path has 1 to " +
-                    std::to_string(sizeof(address.sun_path) - 1) + " bytes: change [control] socket",
-                EINVAL);
-  }
-  memcpy(address.sun_path, path.data(), path.size());
-  return address;
+  if (const auto address = SocketAddress(path)) return *address;
+  return Fail("cannot listen on '" + path + "': a socket's path has 1 to " +
+                  std::to_string(kMaxSocketPathBytes) + " bytes: change [control] socket",
+              EINVAL);
 }
 
 Result<Fd> NewSocket() {

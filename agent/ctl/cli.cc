@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "base/clock.h"
+#include "base/paths.h"
 #include "ctl/commands.h"
 #include "ctl/socket_path.h"
 #include "ctl/text.h"
@@ -44,7 +45,7 @@ bool WantsColour(const Globals& globals) {
 }
 
 int Execute(const Command& command, const Globals& globals) {
-  const std::string socket = globals.socket.empty() ? SocketOf(std::string(kConfigPath)) : globals.socket;
+  const std::string socket = globals.socket.empty() ? SocketOf(kDefaultConfigPath) : globals.socket;
   const Page page{Painter(WantsColour(globals)), SystemClock().RealtimeNs()};
   const Context context{socket, globals.json, page, std::cout};
   const Result<> result = command(context);
@@ -62,8 +63,8 @@ int Execute(const Command& command, const Globals& globals) {
 
 void AddGlobals(CLI::App& app, Globals& globals, const std::string& version) {
   app.add_option("--socket", globals.socket,
-                 "The agent's Unix socket (default: that of " + std::string(kConfigPath) + ", else " +
-                     std::string(kDefaultSocket) + ")")
+                 "The agent's Unix socket (default: that of " + std::string(kDefaultConfigPath) + ", else " +
+                     std::string(kDefaultSocketPath) + ")")
       ->envname("FFDC_SOCKET")
       ->type_name("PATH");
   app.add_flag("--json", globals.json, "Print the agent's reply as JSON");

@@ -3,19 +3,17 @@
 
 #include <grpc/support/log.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 
+#include "base/control_socket.h"
 #include "base/fd.h"
 
 namespace ffdc::ctl {
 namespace {
 
 constexpr std::chrono::seconds kConnectLimit(2);
-constexpr int kMaxReplyBytes = 64 << 20;
 
 Unexpected CannotReach(const std::string& socket, const std::string& why) {
   return Fail("cannot reach the agent at " + socket + ": " + why, kUnreachable);
@@ -23,17 +21,15 @@ Unexpected CannotReach(const std::string& socket, const std::string& why) {
 
 // gRPC does not say why it cannot connect; the kernel does.
 Result<> Probe(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
+  const auto address = SocketAddress(path);
+  if (!address) {
     return Fail("'" + path + "' is not a socket's path: those have 1 to " +
-                    std::to_string(sizeof(address.sun_path) - 1) + " bytes: give another --socket",
+                    std::to_string(kMaxSocketPathBytes) + " bytes: give another --socket",
                 kUsageError);
   }
-  memcpy(address.sun_path, path.data(), path.size());
   const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return FailErrno("cannot make a Unix socket");
-  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return {};
+  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0) return {};
   const int code = errno;
   if (code == EAGAIN)
     return CannotReach(path, "it accepts no connections: is it hung? (systemctl status ffdc)");
@@ -52,7 +48,7 @@ Result<std::unique_ptr<Client>> Client::Connect(const std::string& socket) {
   FFDC_TRY(Probe(socket));
   gpr_set_log_function(Ignore);  // what goes wrong is told once, by us
   grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMaxReplyBytes);
+  arguments.SetMaxReceiveMessageSize(kMaxControlReplyBytes);
   // A relative path would be taken for a host's name.
   const std::string target = (socket.front() == '/' ? "unix:" : "unix:./") + socket;
   const auto channel = grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/screen.h"
+#include "base/toml_screen.h"
 
 #include <array>
 #include <cstdio>
 
-namespace ffdc::config {
+namespace ffdc {
 namespace {
 
 constexpr char kComment = '#';
@@ -50,4 +50,4 @@ std::optional<Unreadable> FindUnreadable(std::string_view text) {
   return std::nullopt;
 }
 
-}  // namespace ffdc::config
+}  // namespace ffdc

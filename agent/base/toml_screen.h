@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace ffdc::config {
+namespace ffdc {
 
 struct Unreadable {
   unsigned line;
@@ -18,4 +18,4 @@ struct Unreadable {
 // comments, or the start of a multi-line string.
 std::optional<Unreadable> FindUnreadable(std::string_view text);
 
-}  // namespace ffdc::config
+}  // namespace ffdc
