@@ -180,26 +180,12 @@ void Daemon::StartProbes() {
           add(prefix + "completions", static_cast<int64_t>(latencies_->completions(device->dev)));
         }
       });
-  DetectorWorld world;
-  world.clock = &SystemClock();
-  world.ids = &ids_;
-  world.node = settings_.node.name;
-  world.quiet_after = settings_.incident.quiet_after;
-  world.subject = [this](uint32_t dev) { return devices_->SubjectOf(dev); };
-  // A device that vanished with its failure was watched, or the kernel would not have told.
-  world.watched = [this](uint32_t dev) {
-    const BlockDevice* device = devices_->Find(dev);
-    return device == nullptr || device->watched;
-  };
-  world.client = [this](uint64_t id, uint32_t hierarchy) { return clients_->Resolve(id, hierarchy); };
-  world.op_name = OpName;
-  world.status_name = StatusName;
-  world.request_flag_names = RequestFlagNames;
-  detectors_ =
-      MakeDetectors(world, [this](const v1::Event& event, EventPhase phase) { OnEvent(event, phase); });
+  StartDetectors();
 }
 
 Result<> Daemon::StartDevices() {
+  // The sources first, so that nothing comes in between the scan and them unheard.
+  AddSources();
   FFDC_ASSIGN(devices_,
               DeviceInventory::Open("/sys", {settings_.devices.include, settings_.devices.exclude},
                                     [this](const DeviceInventory::Change& change) { OnDevice(change); }));
@@ -215,10 +201,13 @@ Result<> Daemon::StartSources() {
   if (block_probe_->poll_fd() >= 0)
     FFDC_TRY(add(
         loop_.AddUrgentIo(block_probe_->poll_fd(), EPOLLIN, [this](uint32_t) { block_probe_->Consume(); })));
-  if (devices_->poll_fd() >= 0)
-    FFDC_TRY(add(loop_.AddIo(devices_->poll_fd(), EPOLLIN, [this](uint32_t) { devices_->Consume(); })));
+  for (const ProbeSourcePtr& source : probe_sources_) {
+    if (source->poll_fd() < 0) continue;
+    FFDC_TRY(add(loop_.AddIo(source->poll_fd(), EPOLLIN, [&source](uint32_t) { source->Consume(); })));
+  }
   FFDC_TRY(add(loop_.AddIo(launcher_.fd(), EPOLLIN, [this](uint32_t) { launcher_.Dispatch(); })));
   FFDC_TRY(add(loop_.AddTimer(std::chrono::seconds(1), [this] { Tick(); })));
+  FFDC_TRY(add(loop_.AddTimer(std::chrono::milliseconds(500), [this] { Poll(); })));
   for (const int signal : {SIGINT, SIGTERM}) FFDC_TRY(add(loop_.AddSignal(signal, [this] { loop_.Stop(); })));
   loop_.EnableWatchdog();
   uint32_t watched = 0;
@@ -230,6 +219,11 @@ Result<> Daemon::StartSources() {
                FFDC_VERSION, watched, settings_.node.name, settings_.store.url, settings_.spool.path,
                FormatDuration(settings_.incident.quiet_after));
   return {};
+}
+
+void Daemon::Poll() {
+  for (const ProbeSourcePtr& source : probe_sources_) source->Poll();
+  for (auto& detector : detectors_) detector->OnPoll();
 }
 
 void Daemon::Tick() {

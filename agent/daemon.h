@@ -25,8 +25,10 @@
 #include "incident/manager.h"
 #include "probe/block_probe.h"
 #include "probe/devices.h"
+#include "probe/fault_probes.h"
 #include "probe/history.h"
 #include "probe/latency_window.h"
+#include "probe/source.h"
 #include "store/shipper.h"
 
 namespace ffdc {
@@ -65,10 +67,20 @@ class Daemon {
   void StartIncidents();
   void StartShipper();
   void StartProbes();
+  void StartDetectors();
+  void AddSources();
+  [[nodiscard]] DetectorWorld World();
   Result<> StartDevices();
   Result<> StartSources();
   void Tick();
+  void Poll();
 
+  // Hands one observation to every detector.
+  template <class Observation>
+  void Observe(void (Detector::*hear)(const Observation&), const Observation& seen) {
+    for (auto& detector : detectors_) ((*detector).*hear)(seen);
+  }
+  void OnUevent(const Uevent& event);
   void OnDevice(const DeviceInventory::Change& change);
   void OnEvent(const v1::Event& event, EventPhase phase);
   void OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger);
@@ -96,6 +108,8 @@ class Daemon {
   std::unique_ptr<Shipper> shipper_;
   std::unique_ptr<BlockProbe> block_probe_;
   std::unique_ptr<DeviceInventory> devices_;
+  std::vector<ProbeSourcePtr> probe_sources_;
+  FaultProbes* fault_probes_ = nullptr;  // one of them
   std::set<uint32_t> watched_bio_devices_;
   std::unique_ptr<ClientResolver> clients_;
   std::unique_ptr<LatencyWindows> latencies_;

@@ -24,7 +24,9 @@ uint64_t RssBytes() {
 
 std::vector<v1::Probe> Daemon::Probes() const {
   std::vector<v1::Probe> probes = block_probe_->Status();
-  probes.push_back(devices_->Status());
+  for (const ProbeSourcePtr& source : probe_sources_) {
+    for (v1::Probe& probe : source->Status()) probes.push_back(std::move(probe));
+  }
   return probes;
 }
 

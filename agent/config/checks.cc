@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/checks.h"
 
+#include <arpa/inet.h>
 #include <sys/un.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
+
+#include "base/text.h"
 
 namespace ffdc::config {
 namespace {
@@ -80,6 +83,45 @@ Result<> CheckDeviceEntry(std::string_view value) {
   if (value.empty() || value.size() > 256 || !AllPrintable(value)) {
     return Fail("must hold names (\"sda\"), WWIDs or types (\"loop\"), not " + Shown(value), EINVAL);
   }
+  return {};
+}
+
+Result<> CheckUnit(std::string_view value) {
+  const auto is_unit_character = [](char c) {
+    return IsNameCharacter(c) || c == ':' || c == '@' || c == '\\';
+  };
+  const size_t dot = value.rfind('.');
+  if (dot == std::string_view::npos || dot == 0 || dot + 1 == value.size() || value.size() > 255 ||
+      !std::all_of(value.begin(), value.end(), is_unit_character)) {
+    return Fail("must hold names of systemd units, such as \"nfs-server.service\", not " + Shown(value),
+                EINVAL);
+  }
+  return {};
+}
+
+Result<> CheckEndpoint(std::string_view value) {
+  const size_t colon = value.rfind(':');
+  bool good = colon != std::string_view::npos;
+  if (good) {
+    std::string host(value.substr(0, colon));
+    const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    std::array<unsigned char, sizeof(in6_addr)> address{};
+    const auto port = ParseNumber<uint16_t>(value.substr(colon + 1));
+    good = inet_pton(bracketed ? AF_INET6 : AF_INET, host.c_str(), address.data()) == 1 && port && *port != 0;
+  }
+  // No names: the agent may not wait for a name server that may be what failed.
+  if (!good)
+    return Fail(
+        R"(must hold addresses with ports, such as "10.0.0.1:3260" or "[fd00::1]:2379", not )" + Shown(value),
+        EINVAL);
+  return {};
+}
+
+Result<> CheckCalendar(std::string_view value) {
+  if (value.size() > 256 || !AllPrintable(value))
+    return Fail("must be a calendar expression such as \"daily\" or \"Mon 03:00\", not " + Shown(value),
+                EINVAL);
   return {};
 }
 

@@ -16,5 +16,8 @@ Result<> CheckSocketPath(std::string_view value);
 Result<> CheckStoreUrl(std::string_view value);
 Result<> CheckLogLevel(std::string_view value);
 Result<> CheckDeviceEntry(std::string_view value);
+Result<> CheckUnit(std::string_view value);      // "nfs-server.service"
+Result<> CheckEndpoint(std::string_view value);  // "10.0.0.1:3260", "[fd00::1]:2379"
+Result<> CheckCalendar(std::string_view value);  // its characters; systemd reads it when it is used
 
 }  // namespace ffdc::config

@@ -27,6 +27,8 @@ struct Text {
 };
 struct TextList {
   std::vector<std::string>& (*at)(Settings&);
+  Result<> (*check)(std::string_view entry);
+  std::string_view example;  // for the message of a wrong type
 };
 struct Duration {
   std::chrono::nanoseconds& (*at)(Settings&);

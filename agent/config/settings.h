@@ -42,6 +42,24 @@ struct Settings {
     std::chrono::nanoseconds quiet_after{60'000'000'000};
   } incident;
   struct {
+    std::chrono::nanoseconds stall_after{2'000'000'000};
+    uint32_t retries_per_minute = 60;
+    uint32_t slow_factor = 5;
+  } detect;
+  struct {
+    std::vector<std::string> units;        // "ceph-osd@3.service"
+    std::vector<std::string> endpoints;    // "10.0.0.1:3260", "[fd00::1]:2379"
+    std::vector<std::string> filesystems;  // mount points; empty: every local filesystem
+  } watch;
+  struct {
+    uint32_t raise_percent = 75;
+    uint32_t critical_percent = 90;
+    uint32_t clear_percent = 70;
+  } resource;
+  struct {
+    std::string calendar;  // systemd.time(7); empty: never
+  } periodic;
+  struct {
     uint64_t io_max_bytes = 8u << 20;       // per-I/O flight recorder
     uint64_t history_max_bytes = 8u << 20;  // 1 Hz history
   } recorder;

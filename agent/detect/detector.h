@@ -13,7 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/blocked_tasks.h"
 #include "base/clock.h"
+#include "base/launcher.h"
+#include "base/observations.h"
 #include "base/uuid.h"
 #include "ffdc/abi/block.h"
 #include "ffdc/v1/incident.pb.h"
@@ -27,32 +30,66 @@ enum class EventPhase {
 };
 using EventSink = std::function<void(const v1::Event&, EventPhase)>;
 
-// What a detector may ask about the world; daemon.cc answers from the probes.
+// From the configuration; see packaging/ffdc.toml.
+struct DetectorOptions {
+  std::chrono::nanoseconds stall_after{2'000'000'000};
+  uint32_t retries_per_minute = 60;  // of one device: more is an io.retry event
+  uint32_t slow_factor = 5;          // so many times its own baseline
+  uint32_t raise_percent = 75;       // resource.threshold
+  uint32_t critical_percent = 90;
+  uint32_t clear_percent = 70;
+  std::string periodic;   // calendar expression; empty: none
+  std::string state_dir;  // where what was learned survives a restart
+};
+
+// What a detector may ask about the world; the daemon answers from the probes. A
+// detector's constructor must stand that any of these functions is empty (a test
+// that does not need it), and no answer may block.
 struct DetectorWorld {
   const Clock* clock = nullptr;
   UuidGenerator* ids = nullptr;
   std::string node;
   std::chrono::nanoseconds quiet_after{60'000'000'000};
+  DetectorOptions options;
   // The identity of a whole disk (major << 20 | minor) and whether it is watched.
   std::function<v1::Subject(uint32_t dev)> subject;
   std::function<bool(uint32_t dev)> watched;
+  // What lies below and above a disk: identities of disks, "mount:<point>". For Event.related_ids.
+  std::function<std::vector<std::string>(uint32_t dev)> related;
+  // The whole disk of a partition; the disk of a name ("sda", "dm-0"); 0: none.
+  std::function<uint32_t(uint32_t dev)> whole_disk;
+  std::function<uint32_t(const std::string& name)> disk_by_name;
+  // Every watched whole disk, with what ended and what is under way.
+  std::function<std::vector<DiskFlow>()> disk_flows;
+  // Who waits uninterruptibly now. Costs a walk over all tasks.
+  std::function<std::vector<BlockedTask>()> blocked_tasks;
   // Who owns a cgroup; type "" where nobody is known.
   std::function<v1::Client(uint64_t cgroup_id, uint32_t hierarchy)> client;
   std::function<std::string(uint8_t)> op_name;
   std::function<std::string(uint8_t)> status_name;
   std::function<std::vector<std::string>(uint32_t)> request_flag_names;
+  // Runs a worker (base/launcher.h) for what may hang; `done` runs on the loop's thread.
+  std::function<void(const WorkerRequest&, std::function<void(WorkerReport)> done)> submit;
 };
 
 using FailureTotals = std::vector<std::pair<ffdc_storm_key, ffdc_storm_entry>>;
 
+// Override what the condition shows itself in.
 class Detector {
  public:
   virtual ~Detector() = default;
-  // One record of the probes, the moment it arrives.
-  virtual void OnRecord(const ffdc_record_header& record) = 0;
-  // Once a second: the kernel's exact counts. What storm control kept back, and
-  // records that were lost, are in them.
-  virtual void OnTick(const FailureTotals& totals) = 0;
+  // One record of the BPF programs, the moment it arrives.
+  virtual void OnRecord(const ffdc_record_header& /*record*/) {}
+  virtual void OnUevent(const Uevent& /*event*/) {}
+  virtual void OnKernelMessage(const KernelMessage& /*message*/) {}
+  virtual void OnPath(const PathState& /*state*/) {}
+  virtual void OnLink(const LinkState& /*state*/) {}
+  virtual void OnUnit(const UnitState& /*state*/) {}
+  // Once a second: the kernel's exact counts of failed I/O. What storm control kept
+  // back, and records that were lost, are in them.
+  virtual void OnTick(const FailureTotals& /*totals*/) {}
+  // Twice a second: what has no moment of its own, such as that nothing happens.
+  virtual void OnPoll() {}
 };
 
 using DetectorFactory = std::unique_ptr<Detector> (*)(const DetectorWorld&, EventSink);

@@ -129,7 +129,9 @@ class IoErrorDetector final : public Detector {
     event.set_kind("io.error");
     event.set_domain(v1::OTHER);
     event.set_node(world_.node);
+    event.set_detected_mono_ns(world_.clock->MonotonicNs());
     *event.mutable_subject() = world_.subject(dev);
+    for (std::string& id : world_.related(dev)) event.add_related_ids(std::move(id));
   }
 
   void Send(Device& device, EventPhase phase) {

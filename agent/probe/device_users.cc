@@ -112,26 +112,46 @@ void MountTable::Update() {
 void MountTable::Add(const Mount& mount) {
   const auto dev = ParseDev(mount.dev);
   if (!dev) return;
-  const std::string label = PrintableUtf8(mount.point + " (" + mount.type + ")");
+  Place place{PrintableUtf8(mount.point), PrintableUtf8(mount.type)};
   if (FFDC_DEV_MAJOR(*dev) != 0) {
-    by_dev_.emplace(*dev, label);
+    by_dev_.emplace(*dev, std::move(place));
   } else if (mount.source.starts_with("/dev/")) {
-    by_source_.emplace(fs::path(mount.source).filename().string(), label);
+    by_source_.emplace(fs::path(mount.source).filename().string(), std::move(place));
   }
 }
 
-std::vector<std::string> MountTable::MountsOf(uint32_t dev, const std::vector<std::string>& names) {
+std::vector<MountTable::Place> MountTable::Find(uint32_t dev, const std::vector<std::string>& names) {
   Update();
-  std::vector<std::string> found;
+  std::vector<Place> found;
   const auto [first, last] = by_dev_.equal_range(dev);
   for (auto it = first; it != last; ++it) found.push_back(it->second);
   for (const std::string& name : names) {
     const auto [from, to] = by_source_.equal_range(name);
     for (auto it = from; it != to; ++it) found.push_back(it->second);
   }
-  std::sort(found.begin(), found.end());
-  found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
+}
+
+namespace {
+
+std::vector<std::string> SortedOnce(std::vector<std::string> list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+  return list;
+}
+
+}  // namespace
+
+std::vector<std::string> MountTable::MountsOf(uint32_t dev, const std::vector<std::string>& names) {
+  std::vector<std::string> labels;
+  for (const Place& place : Find(dev, names)) labels.push_back(place.point + " (" + place.type + ")");
+  return SortedOnce(std::move(labels));
+}
+
+std::vector<std::string> MountTable::PointsOf(uint32_t dev, const std::vector<std::string>& names) {
+  std::vector<std::string> points;
+  for (Place& place : Find(dev, names)) points.push_back(std::move(place.point));
+  return SortedOnce(std::move(points));
 }
 
 std::vector<std::string> ReadUsers(const DeviceRoots& roots, const std::string& disk, MountTable& mounts) {

@@ -13,8 +13,6 @@
 //  - udev's database, mountinfo, diskstats: tmpfs and procfs.
 #include "probe/devices.h"
 
-#include <libudev.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <map>
@@ -24,6 +22,7 @@
 #include "base/block_dev.h"
 #include "base/fs.h"
 #include "probe/device_identity.h"
+#include "probe/device_related.h"
 #include "probe/device_users.h"
 
 namespace ffdc {
@@ -31,81 +30,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kUeventBufferBytes = 16 << 20;
-constexpr int kMaxUeventsAtOnce = 64;  // then the event loop's other sources get their turn
-
-struct UdevDeleter {
-  void operator()(udev* p) const { udev_unref(p); }
-  void operator()(udev_monitor* p) const { udev_monitor_unref(p); }
-  void operator()(udev_device* p) const { udev_device_unref(p); }
-};
-template <class T>
-using UdevPtr = std::unique_ptr<T, UdevDeleter>;
-
-// The kernel's own uevents of disks; udevd need not run.
-class UeventSource {
- public:
-  void Start() {
-    problem_.clear();
-    udev_.reset(udev_new());
-    if (udev_) monitor_.reset(udev_monitor_new_from_netlink(udev_.get(), "kernel"));
-    if (!monitor_) return Stop("cannot open the kernel's uevent socket", errno);
-    // Best effort: without CAP_NET_ADMIN the kernel's default stays.
-    udev_monitor_set_receive_buffer_size(monitor_.get(), kUeventBufferBytes);
-    int failed = udev_monitor_filter_add_match_subsystem_devtype(monitor_.get(), "block", "disk");
-    if (failed >= 0) failed = udev_monitor_enable_receiving(monitor_.get());
-    if (failed < 0) Stop("cannot listen to the kernel's uevents", -failed);
-  }
-
-  void Stop(const std::string& what, int error) {
-    monitor_.reset();
-    problem_ = FailErrno(what, error).value().message + ": devices that come later are found when they fail";
-  }
-
-  // nullptr: nothing waits. lost: the socket overflowed before this one.
-  UdevPtr<udev_device> Next(bool& lost) {
-    while (monitor_) {
-      UdevPtr<udev_device> event(udev_monitor_receive_device(monitor_.get()));
-      if (event) {
-        ++heard_;
-        return event;
-      }
-      if (errno != ENOBUFS) break;
-      ++overflows_;
-      lost = true;
-    }
-    return nullptr;
-  }
-
-  [[nodiscard]] int fd() const { return monitor_ ? udev_monitor_get_fd(monitor_.get()) : -1; }
-
-  [[nodiscard]] v1::Probe Status() const {
-    v1::Probe status;
-    status.set_name("uevents");
-    status.set_active(monitor_ != nullptr);
-    status.set_reason(problem_);
-    status.set_attached_to("netlink kobject_uevent, subsystem block");
-    status.set_records(heard_);
-    status.set_drops(overflows_);
-    return status;
-  }
-
- private:
-  UdevPtr<udev> udev_;
-  UdevPtr<udev_monitor> monitor_;
-  std::string problem_ = "not the running kernel's sysfs";
-  uint64_t heard_ = 0;
-  uint64_t overflows_ = 0;
-};
-
 class Inventory final : public DeviceInventory {
  public:
   Inventory(const fs::path& sysfs, DeviceFilter filter, ChangeSink sink)
       : roots_(sysfs), filter_(std::move(filter)), sink_(std::move(sink)), mounts_(roots_) {}
 
   Result<> Start() {
-    // Before the scan, so that nothing comes in between unheard.
-    if (roots_.sysfs == "/sys") uevents_.Start();
     std::error_code failed;
     const fs::directory_iterator readable(roots_.sysfs / "block", failed);
     if (failed) return FailErrno("cannot list block devices in " + roots_.sysfs.string(), failed.value());
@@ -113,8 +43,7 @@ class Inventory final : public DeviceInventory {
     return {};
   }
 
-  [[nodiscard]] int poll_fd() const override { return uevents_.fd(); }
-  void Consume() override;
+  void OnUevent(const Uevent& event) override;
   void Rescan() override;
   const BlockDevice* Find(uint32_t dev) override;
   const BlockDevice* FindByName(const std::string& name) override;
@@ -122,7 +51,8 @@ class Inventory final : public DeviceInventory {
   [[nodiscard]] std::vector<const BlockDevice*> All() const override;
   [[nodiscard]] std::string NameOf(uint32_t dev) const override;
   Result<const BlockDevice*> SetOverride(const std::string& name, bool watch) override;
-  [[nodiscard]] v1::Probe Status() const override { return uevents_.Status(); }
+  std::vector<std::string> RelatedTo(uint32_t dev) override;
+  [[nodiscard]] uint32_t WholeDisk(uint32_t dev) const override;
 
  private:
   struct Entry {
@@ -130,7 +60,6 @@ class Inventory final : public DeviceInventory {
     bool overridden = false;
   };
 
-  void Handle(udev_device* event);
   void Refresh(const std::string& name, HiddenDisks& hidden);
   void Put(BlockDevice fresh);
   void Decide(Entry& entry) const;
@@ -141,26 +70,14 @@ class Inventory final : public DeviceInventory {
   const DeviceFilter filter_;
   const ChangeSink sink_;
   MountTable mounts_;
-  UeventSource uevents_;
   std::map<uint32_t, std::unique_ptr<Entry>> entries_;
   std::unordered_map<std::string, uint32_t> dev_by_name_;
 };
 
-void Inventory::Consume() {
-  bool lost = false;
-  for (int i = 0; i < kMaxUeventsAtOnce; ++i) {
-    const auto event = uevents_.Next(lost);
-    if (!event) break;
-    Handle(event.get());
-  }
-  if (lost) Rescan();
-}
-
-void Inventory::Handle(udev_device* event) {
-  // Not udev_device_get_sysname(): it puts '/' where sysfs has '!'.
-  const std::string name = fs::path(udev_device_get_syspath(event)).filename().string();
-  const char* action = udev_device_get_action(event);
-  if (action != nullptr && std::string_view(action) == "remove") {
+void Inventory::OnUevent(const Uevent& event) {
+  if (event.subsystem != "block" || event.devtype != "disk") return;
+  const std::string name = fs::path(event.devpath).filename().string();
+  if (event.action == "remove") {
     if (const auto known = dev_by_name_.find(name); known != dev_by_name_.end()) Remove(known->second);
     return;
   }
@@ -299,6 +216,28 @@ std::string Inventory::NameOf(uint32_t dev) const {
   std::error_code unlisted;
   const fs::path link = fs::read_symlink(roots_.sysfs / "dev/block" / FormatDev(dev), unlisted);
   return unlisted ? FormatDev(dev) : PrintableUtf8(link.filename().string());
+}
+
+std::vector<std::string> Inventory::RelatedTo(uint32_t dev) {
+  const BlockDevice* device = Find(dev);
+  if (device == nullptr) return {};
+  const RelatedDisks related = ReadRelated(roots_, device->name, mounts_);
+  std::vector<std::string> ids;
+  for (const std::string& name : related.disks) {
+    if (const BlockDevice* other = FindByName(name)) ids.push_back(other->subject.id());
+  }
+  for (const std::string& point : related.mounts) ids.push_back("mount:" + point);
+  return ids;
+}
+
+uint32_t Inventory::WholeDisk(uint32_t dev) const {
+  if (entries_.contains(dev)) return dev;
+  // A partition's link leads to .../block/<disk>/<partition>.
+  std::error_code unlisted;
+  const fs::path link = fs::read_symlink(roots_.sysfs / "dev/block" / FormatDev(dev), unlisted);
+  if (unlisted) return dev;
+  const auto disk = dev_by_name_.find(link.parent_path().filename().string());
+  return disk == dev_by_name_.end() ? dev : disk->second;
 }
 
 Result<const BlockDevice*> Inventory::SetOverride(const std::string& name, bool watch) {

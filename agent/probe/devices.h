@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which block devices there are, what they are called everywhere, and which of
-// them the configuration wants watched. Reads sysfs, hears uevents (libudev).
+// them the configuration wants watched. Reads sysfs, and is told of uevents.
 // All calls from the agent's loop thread.
 #pragma once
 
@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "base/observations.h"
 #include "base/result.h"
 #include "ffdc/v1/incident.pb.h"
-#include "ffdc/v1/manifest.pb.h"
 
 namespace ffdc {
 
@@ -49,16 +49,16 @@ class DeviceInventory {
   };
   using ChangeSink = std::function<void(const Change&)>;
 
-  // sysfs: "/sys", another root in tests (then no uevents). Mounts and the udev database are read
+  // sysfs: "/sys", another root in tests. Mounts and the udev database are read
   // from proc/self/mountinfo and run/udev/data beside it. The sink hears of every disk there is
   // before Open() returns, later of those that are new, gone, or no longer what they were.
   static Result<std::unique_ptr<DeviceInventory>> Open(const std::filesystem::path& sysfs,
                                                        DeviceFilter filter, ChangeSink sink);
   virtual ~DeviceInventory() = default;
 
-  [[nodiscard]] virtual int poll_fd() const = 0;  // uevents; -1: none
-  virtual void Consume() = 0;
-  virtual void Rescan() = 0;
+  // A disk came, went or changed; others' uevents are left alone.
+  virtual void OnUevent(const Uevent& event) = 0;
+  virtual void Rescan() = 0;  // where uevents were lost
   // nullptr: gone or never seen. Reads sysfs again where the device is unknown, or a loop device
   // whose backing file changed. A pointer lives until its device is removed.
   virtual const BlockDevice* Find(uint32_t dev) = 0;
@@ -72,8 +72,11 @@ class DeviceInventory {
   [[nodiscard]] virtual std::string NameOf(uint32_t dev) const = 0;
   // true: watches `name` whatever the filter says, until the device goes away or false is set.
   virtual Result<const BlockDevice*> SetOverride(const std::string& name, bool watch) = 0;
-  // The uevent source as a probe: whether it hears anything, how much it heard and lost.
-  [[nodiscard]] virtual v1::Probe Status() const = 0;
+  // Identities of the disks below and above it and "mount:<point>" of what is mounted from
+  // them, without its own: what fails when it does, or makes it fail.
+  virtual std::vector<std::string> RelatedTo(uint32_t dev) = 0;
+  // The whole disk of a disk or partition; itself where nothing is known.
+  [[nodiscard]] virtual uint32_t WholeDisk(uint32_t dev) const = 0;
 };
 
 }  // namespace ffdc

@@ -12,11 +12,11 @@
 
 #include "ffdc/abi/block.h"
 #include "ffdc/abi/block_state.h"
+#include "token.bpf.h"
 
 #define barrier() asm volatile("" ::: "memory")
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-#define NSEC_PER_SEC 1000000000ull
 
 /* Set by the agent before loading. */
 const volatile __u32 cpu_count = 1;

@@ -7,39 +7,13 @@
 #define FFDC_STORM_BPF_H
 
 #include "block_maps.bpf.h"
+#include "token.bpf.h"
 
 struct admission {
 	struct ffdc_storm_entry *entry; /* NULL: the table is full */
 	bool send;
 	bool first;
 };
-
-/*
- * Tokens are not exact under contention, on purpose: two CPUs may spend the same
- * one. What is counted is exact all the same.
- */
-static __always_inline bool take_token(__u64 *refill_ns, __u64 *tokens, __u64 now)
-{
-	__u64 refilled = *refill_ns;
-	__u64 left = *tokens;
-
-	if ((__s64)(now - refilled) > 0) {
-		__u64 gained = (now - refilled) / record_interval_ns;
-
-		if (gained) {
-			*refill_ns = refilled + gained * record_interval_ns;
-			left += gained;
-			if (left > record_burst || left < gained)
-				left = record_burst;
-		}
-	}
-	if (!left) {
-		*tokens = 0;
-		return false;
-	}
-	*tokens = left - 1;
-	return true;
-}
 
 /* last_ns is 0 where the last first failure could not be sent. */
 static __always_inline bool is_quiet(__u64 last_ns, __u64 now, __u64 since_ns)
@@ -95,7 +69,8 @@ static __always_inline void admit(const struct ffdc_storm_key *key, __u64 now, _
 
 			count(counters->overflow);
 			verdict->send = take_token(&counters->overflow_refill_ns,
-						   &counters->overflow_tokens, now);
+						   &counters->overflow_tokens, now,
+						   record_interval_ns, record_burst);
 			return;
 		}
 	}
@@ -104,7 +79,8 @@ static __always_inline void admit(const struct ffdc_storm_key *key, __u64 now, _
 		count(entry->total);
 		verdict->first = ends_quiet(key, entry, now, since_ns);
 	}
-	verdict->send = verdict->first || take_token(&entry->refill_ns, &entry->tokens, now);
+	verdict->send = verdict->first || take_token(&entry->refill_ns, &entry->tokens, now,
+							 record_interval_ns, record_burst);
 	if (!verdict->send)
 		count(entry->suppressed);
 }

@@ -26,6 +26,7 @@ class IoErrorTest : public testing::Test {
       subject.set_id("loop:/img" + std::to_string(FFDC_DEV_MINOR(dev)));
       return subject;
     };
+    world.related = [](uint32_t) { return std::vector<std::string>{"mount:/srv"}; };
     world.watched = [this](uint32_t dev) { return dev != ignored_; };
     world.client = [](uint64_t id, uint32_t) {
       v1::Client client;

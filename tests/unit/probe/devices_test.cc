@@ -11,6 +11,7 @@
 #include "fakes/sysfs_tree.h"
 #include "fakes/temp_dir.h"
 #include "ffdc/abi/block.h"
+#include "probe/uevents.h"
 
 namespace ffdc {
 namespace {
@@ -77,9 +78,6 @@ TEST_F(DevicesTest, ScsiDiskIsKnownByItsWwid) {
   EXPECT_FALSE(sda->bio_based);
   EXPECT_TRUE(sda->iostats);
   EXPECT_TRUE(sda->watched);
-  EXPECT_EQ(inventory_->poll_fd(), -1);
-  EXPECT_FALSE(inventory_->Status().active());
-  EXPECT_NE(inventory_->Status().reason(), "");
 }
 
 TEST_F(DevicesTest, IdentityFallsBackStepByStep) {
@@ -412,14 +410,16 @@ class RealDevicesTest : public ::testing::Test {
                                         });
     ASSERT_TRUE(opened) << opened.error().message;
     inventory_ = std::move(*opened);
+    uevents_ = UeventSource::Start(
+        {[this](const Uevent& event) { inventory_->OnUevent(event); }, [this] { inventory_->Rescan(); }});
   }
 
   // Consumes uevents until the device's id in the last change is the expected one.
   bool WaitForId(uint32_t dev, const std::string& id) {
     for (int i = 0; i < 100 && seen_[dev] != id; ++i) {
-      pollfd ready{inventory_->poll_fd(), POLLIN, 0};
+      pollfd ready{uevents_->poll_fd(), POLLIN, 0};
       poll(&ready, 1, 100);
-      inventory_->Consume();
+      uevents_->Consume();
     }
     return seen_[dev] == id;
   }
@@ -429,12 +429,13 @@ class RealDevicesTest : public ::testing::Test {
   std::vector<bool> watched_;
   std::map<uint32_t, std::string> seen_;
   std::unique_ptr<DeviceInventory> inventory_;
+  std::unique_ptr<UeventSource> uevents_;
 };
 
 TEST_F(RealDevicesTest, HearsALoopDeviceComeAndGo) {
-  ASSERT_GE(inventory_->poll_fd(), 0) << inventory_->Status().reason();
-  EXPECT_TRUE(inventory_->Status().active());
-  EXPECT_EQ(inventory_->Status().reason(), "");
+  ASSERT_GE(uevents_->poll_fd(), 0) << uevents_->Status()[0].reason();
+  EXPECT_TRUE(uevents_->Status()[0].active());
+  EXPECT_EQ(uevents_->Status()[0].reason(), "");
   const std::string image = dir_ / "disk.img";
   auto loop = testing::LoopDevice::Create(image, 1 << 20);
   ASSERT_TRUE(loop) << loop.error().message;
@@ -451,7 +452,7 @@ TEST_F(RealDevicesTest, HearsALoopDeviceComeAndGo) {
   EXPECT_TRUE(WaitForId(followed_, "dev:7:" + std::to_string(FFDC_DEV_MINOR(followed_))));
   ASSERT_FALSE(watched_.empty());
   EXPECT_FALSE(watched_.back());
-  EXPECT_GT(inventory_->Status().records(), 0u);
+  EXPECT_GT(uevents_->Status()[0].records(), 0u);
 }
 
 TEST_F(RealDevicesTest, FindDoesNotWaitForTheEvent) {

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the agent hears besides the records of its BPF programs: uevents, kernel
+// messages, the state of paths, links and units, tasks that wait. The probes
+// make these, the detectors turn them into events.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ffdc {
+
+// One message of the kernel's kobject_uevent socket.
+struct Uevent {
+  std::string action;     // "add", "remove", "change", ...
+  std::string subsystem;  // "block", "nvme", "scsi", "module", ...
+  std::string devtype;    // "disk", "scsi_device"; empty where the kernel names none
+  std::string devpath;    // below sysfs, as "/devices/virtual/block/dm-0"
+  std::map<std::string, std::string, std::less<>> properties;
+
+  // Empty where there is no such property.
+  [[nodiscard]] std::string_view Get(std::string_view name) const {
+    const auto found = properties.find(name);
+    return found == properties.end() ? std::string_view() : std::string_view(found->second);
+  }
+};
+
+// One record of the kernel's log.
+struct KernelMessage {
+  uint32_t level = 6;      // 0 emergency ... 7 debug
+  uint64_t time_ns = 0;    // CLOCK_MONOTONIC, within some milliseconds
+  std::string text;        // valid UTF-8
+  std::string properties;  // "SUBSYSTEM=block DEVICE=b8:0"; empty: none
+};
+
+// A path to storage, or all there is of it where it has only one.
+struct PathState {
+  enum class State { kLive, kTroubled, kLost };
+  std::string subject_type;  // "block_device", "nfs_server", "ceph", "nbd"
+  std::string subject_id;    // what the path leads to; the same on every node
+  std::string subject_name;  // "dm-0 (mpatha)", "10.0.0.1:/export"
+  std::string path;          // "sdb [1:0:0:0]", "nvme1 tcp 10.0.0.1:4420"
+  std::string transport;     // "dm-multipath", "nvme-tcp", "iscsi", "scsi", "nbd", "nfs", "ceph"
+  std::string detail;        // the kernel's word for its state: "connecting", "transport-offline"
+  State state = State::kLive;
+  uint32_t paths_left = 0;  // of the subject, this one included while it is live
+  uint32_t paths_total = 0;
+  uint64_t time_ns = 0;  // CLOCK_MONOTONIC: when the kernel, or else the agent, knew
+  std::vector<std::string> related_ids;
+};
+
+// An interface, neighbour or route towards a watched endpoint.
+struct LinkState {
+  std::string interface;  // "eth0"
+  std::string what;       // "carrier", "admin", "slave", "neighbour", "route"
+  bool up = true;
+  std::string detail;                  // "NO-CARRIER", "neighbour 10.0.0.1 FAILED"
+  std::vector<std::string> endpoints;  // "10.0.0.1:4420": the watched ones behind it
+  uint32_t slaves_left = 0;            // of a bond or team: those that still carry
+  uint32_t slaves_total = 0;
+  uint64_t time_ns = 0;
+  std::vector<std::string> related_ids;
+};
+
+// A watched systemd unit.
+struct UnitState {
+  std::string unit;          // "ceph-osd@3.service"
+  std::string active_state;  // "active", "failed", "inactive", ...
+  std::string sub_state;     // "running", "stop-watchdog", ...
+  std::string result;        // "success", "watchdog", "signal", ...
+  uint64_t time_ns = 0;
+};
+
+// How much I/O of one whole disk ended so far, and how much is under way.
+struct DiskFlow {
+  uint32_t dev = 0;        // major << 20 | minor
+  uint64_t completed = 0;  // since boot
+  uint64_t in_flight = 0;
+};
+
+}  // namespace ffdc
