@@ -106,7 +106,7 @@ class Verdict:
         return not self.problems
 
 
-def _judge_time(wanted, event, results, verdict):
+def _judge_time(wanted, event, results, patience, verdict):
     """Only events of the right kind, subject and client come here."""
     name = wanted.get("mark", "")
     if name not in results.marks:
@@ -123,16 +123,17 @@ def _judge_time(wanted, event, results, verdict):
     if took_ms < wanted.get("after_ms", 0):
         verdict.problems.append(f"too early: {took_ms:.0f} ms after the mark, expected {wanted.get('after_ms', 0)} ms "
                                 f"at the least: {describe(event)}")
-    if "within_ms" in wanted and took_ms > wanted["within_ms"]:
-        verdict.problems.append(f"late: {took_ms:.0f} ms after the mark, expected {wanted['within_ms']} ms at the "
-                                f"most: {describe(event)}")
+    limit_ms = wanted.get("within_ms", float("inf")) * patience
+    if took_ms > limit_ms:
+        verdict.problems.append(f"late: {took_ms:.0f} ms after the mark, expected {limit_ms} ms at the most: "
+                                f"{describe(event)}")
 
 
-def _judge_events(expected, results, verdict):
+def _judge_events(expected, results, patience, verdict):
     for wanted in expected.events:
         found = [event for event in results.events if not _differs(wanted, event)]
         if found:
-            _judge_time(wanted, min(found, key=raised_ns), results, verdict)
+            _judge_time(wanted, min(found, key=raised_ns), results, patience, verdict)
             continue
         near = [event for event in results.events if event.get("kind") == wanted["kind"]]
         got = [f"{describe(event)} (differs in {', '.join(_differs(wanted, event))})" for event in near]
@@ -180,13 +181,13 @@ def _judge_agent(results, verdict):
         verdict.problems.append(f"sanitizer report in ffdcd's log: {found.group(0)}")
 
 
-def judge(expected, results, code):
+def judge(expected, results, code, patience=1):
     """The verdict on a job that ended with `code`."""
     verdict = Verdict()
     if code != 0:
         verdict.problems.append(f"run.sh failed: exit code {code}")
     verdict.problems += results.problems
     _judge_agent(results, verdict)
-    _judge_events(expected, results, verdict)
+    _judge_events(expected, results, patience, verdict)
     _judge_incidents(expected, results, verdict)
     return verdict

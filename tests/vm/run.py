@@ -4,6 +4,7 @@
 the agent made of them: run.py [-k KERNEL] [-t NAME] [-j MACHINES] [--list]."""
 
 import argparse
+import contextlib
 import fnmatch
 import io
 import os
@@ -65,7 +66,7 @@ class Binaries:
             self.paths.append(stripped)
 
 
-def make_job(test, binaries):
+def make_job(test, binaries, patience):
     """The tar archive that the guest unpacks to /job."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
@@ -79,6 +80,7 @@ def make_job(test, binaries):
         tar.add(os.path.join(HERE, "guest"), "guest")
         tar.add(test.folder, "test")
         tar.add(os.path.join(SOURCE, "packaging", "systemd", "ffdcd.service"), "ffdcd.service")
+        text("patience", f"{patience}\n")
         text("ffdc.toml", config.text(test.expected.config))
         names = [(event["kind"], event.get("subject_name", "")) for event in test.expected.events]
         text("expected", "".join(f"{kind} {'' if set(name) & set('*?[') else name}\n" for kind, name in names))
@@ -88,7 +90,8 @@ def make_job(test, binaries):
 class Runner:
     """Runs tests, several machines at a time; prints each verdict as it comes."""
 
-    def __init__(self, folder, image_folder, binaries):
+    def __init__(self, folder, image_folder, binaries, patience):
+        self.patience = patience
         self.folder = folder
         self.images = image_folder
         self.binaries = binaries
@@ -100,10 +103,11 @@ class Runner:
         os.makedirs(out)
         started = time.monotonic()
         try:
-            done = machine.run_job(self.images, kernel, make_job(test, self.binaries), out, test.expected.timeout_s)
+            job = make_job(test, self.binaries, self.patience)
+            done = machine.run_job(self.images, kernel, job, out, test.expected.timeout_s * self.patience)
             with open(os.path.join(out, "job.log"), "w", encoding="utf-8") as file:
                 file.write(done.log)
-            verdict = judge.judge(test.expected, judge.Results(out), done.code)
+            verdict = judge.judge(test.expected, judge.Results(out), done.code, self.patience)
             console = done.console
         except machine.GuestError as error:
             verdict = judge.Verdict()
@@ -122,6 +126,8 @@ def _arguments():
     parser.add_argument("-k", "--kernel", choices=expect.KERNELS, help="only this kernel")
     parser.add_argument("-t", "--test", default="*", help="only tests whose name matches (* and ? allowed)")
     parser.add_argument("-j", "--machines", type=int, default=2, help="machines at a time (default 2)")
+    parser.add_argument("-p", "--patience", type=int, default=1,
+                        help="allow so many times the time, on a machine that does other work meanwhile")
     parser.add_argument("-o", "--out", default=os.path.join(SOURCE, "build", "vm"), help="folder for what jobs leave")
     parser.add_argument("--json", default=os.path.join(SOURCE, "build", "vm.json"), help="the result for machines")
     parser.add_argument("--list", action="store_true", help="only name the tests")
@@ -148,10 +154,11 @@ def main():
     # The longest first, so that no machine is left with one alone at the end.
     jobs.sort(key=lambda job: -job[0].expected.timeout_s)
     try:
-        with images.images() as folder, tempfile.TemporaryDirectory(prefix="ffdc-vm.") as scratch:
+        with (contextlib.nullcontext(os.environ["FFDC_VM_IMAGES"]) if os.environ.get("FFDC_VM_IMAGES") else images.images()) as folder, tempfile.TemporaryDirectory(prefix="ffdc-vm.") as scratch:
             if arguments.images:
                 return
-            runner = Runner(arguments.out, folder, Binaries(os.environ.get("FFDC_BIN", ""), scratch))
+            runner = Runner(arguments.out, folder, Binaries(os.environ.get("FFDC_BIN", ""), scratch),
+                            arguments.patience)
             with ThreadPoolExecutor(max(1, arguments.machines)) as pool:
                 rows = list(pool.map(lambda job: runner.run(*job), jobs))
     except images.ImageError as error:

@@ -3,9 +3,10 @@
 # What every run.sh may use. run.sh is sourced with errexit: what is meant to fail is run
 # through `fails` or `may_fail`.
 
-WAIT_S=${WAIT_S:-12}           # for one event; the slowest machine has two guests on one core
-SETTLE_S=${SETTLE_S:-2}        # for events that must not come
-EVENTS=/run/ffdc-vm-events     # one JSON event a line, as they come
+PATIENCE=$(</job/patience)                # more than 1 on machines that do other work meanwhile
+WAIT_S=12                                 # for one event
+SETTLE_S=2                                # for events that must not come
+EVENTS=/run/ffdc-vm-events                # one JSON event a line, as they come
 
 note() { printf '[%s] %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$*"; }
 
@@ -19,7 +20,7 @@ die() {
 }
 
 until_ok() { # SECONDS COMMAND...: waits until the command succeeds
-	local limit=$((SECONDS + $1))
+	local limit=$((SECONDS + $1 * PATIENCE))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$SECONDS" -lt "$limit" ] || die "waited in vain for: $*"
@@ -33,15 +34,17 @@ fails() { # COMMAND...: it must
 
 may_fail() { "$@" || note "exit $? of: $*"; }
 
+# shellcheck disable=SC1091 # lies there in the guest
+source /job/guest/transports.sh
+
 # --- the agent --------------------------------------------------------------------------
 
 start_agent() {
-	systemctl daemon-reload
+	# systemd reads the unit now, for the first time: a reload would only cost time.
 	systemctl start ffdcd || {
 		cat /out/ffdcd.log
 		die "ffdcd did not start"
 	}
-	until_ok 30 ffdcctl status
 	ffdcctl event watch --json >"$EVENTS" 2>/out/watch.log &
 	disown
 	note "the agent answers"
@@ -67,7 +70,7 @@ seen() { # KIND [NAME]
 }
 
 wait_event() { # KIND [SUBJECT_NAME]: until it is there, or long enough; the host judges
-	local limit=$((SECONDS + WAIT_S))
+	local limit=$((SECONDS + WAIT_S * PATIENCE))
 	until seen "$@"; do
 		[ "$SECONDS" -lt "$limit" ] || {
 			note "waited $WAIT_S s in vain for event $*"
@@ -79,7 +82,7 @@ wait_event() { # KIND [SUBJECT_NAME]: until it is there, or long enough; the hos
 }
 
 await_expected() { # every kind that expect.json names, then the time for those it forbids
-	local kind name limit=$((SECONDS + WAIT_S))
+	local kind name limit=$((SECONDS + WAIT_S * PATIENCE))
 	[ -e "$EVENTS" ] || die "run.sh did not start the agent"
 	while read -r kind name; do
 		until seen "$kind" "$name" || [ "$SECONDS" -ge "$limit" ]; do sleep 0.1; done
@@ -108,12 +111,20 @@ save_results() {
 as_service() { # NAME COMMAND...: in the background, as the unit NAME.service
 	local name=$1
 	shift
-	systemd-run --quiet --collect --unit="$name" --working-directory=/ \
+	# The unit outlives its command: whoever asks whose I/O failed can still be told.
+	# shellcheck disable=SC2016 # expanded by the unit's own shell
+	unit "$name" bash -c '"$@"; echo "$?" >"/run/ended-$0"; exec sleep infinity' "$name" "$@"
+}
+
+unit() { # NAME [OPTION OF systemd-run...] COMMAND...
+	local name=$1
+	shift
+	systemd-run --quiet --unit="$name" --working-directory=/ \
 		--property=StandardOutput=append:/out/client.log --property=StandardError=append:/out/client.log "$@"
 }
 
-service_ended() { # NAME
-	! systemctl is-active --quiet "$1"
+service_ended() { # NAME: its command ended, well or not
+	[ -e "/run/ended-$1" ]
 }
 
 read_at() { # DEVICE BLOCK [COUNT]: blocks of 4 KiB, past the page cache
@@ -124,11 +135,18 @@ write_at() { # DEVICE BLOCK [COUNT]
 	dd if=/dev/zero of="$1" bs=4k seek="$2" count="${3:-1}" oflag=direct conv=notrunc status=none
 }
 
-# A unit that reads the device block by block, ten a second, until it ends.
+# A unit that holds the device open and reads it block by block, ten a second, until it ends.
 # shellcheck disable=SC2016 # expanded by the unit's own shell
-READER='n=0; while dd if=$0 of=/dev/null bs=4k skip=$((n % 256)) count=1 iflag=direct status=none; do n=$((n + 1)); sleep 0.1; done'
+READER='exec 3<"$0"; while dd bs=4k count=1 iflag=direct status=none <&3 >/dev/null; do sleep 0.1; done'
 reader() { # NAME DEVICE
 	as_service "$1" bash -c "$READER" "$2"
+}
+
+# A unit that makes a file after the other, each on the disk before the next, until one fails.
+# shellcheck disable=SC2016 # expanded by the unit's own shell
+WRITER='n=0; while dd if=/dev/zero of=$0/new$((n % 8)) bs=4k count=1 conv=fsync status=none; do n=$((n + 1)); sleep 0.1; done'
+writer() { # NAME FOLDER
+	as_service "$1" bash -c "$WRITER" "$2"
 }
 
 # --- devices ----------------------------------------------------------------------------
@@ -161,5 +179,6 @@ dm() { # NAME TABLE: prints the kernel's name of the new device
 dm_replace() { # NAME TABLE: as multipath and LVM do, with I/O in flight
 	dmsetup load "$1" --table "$2"
 	dmsetup suspend --nolockfs --noflush "$1"
-	dmsetup resume "$1"
+	# Whatever udev wants to read from it now, nobody waits for.
+	dmsetup resume --noudevsync "$1"
 }

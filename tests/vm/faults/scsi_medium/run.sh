@@ -1,5 +1,5 @@
+#!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
 disk=$(scsi_debug)
 start_agent
 
