@@ -104,10 +104,7 @@ def _build(folder, packages):
         built = time.monotonic() - started
 
         def snapshot(kernel):
-            run = os.path.join(work, f"boot-{kernel}")
-            os.mkdir(run)
-            took = machine.take_snapshot(work, kernel, run)
-            shutil.rmtree(run)
+            took = machine.take_snapshot(work, kernel, machine.base_snapshot(work, kernel))
             return f"{kernel} booted in {took:.0f} s"
 
         with ThreadPoolExecutor(2) as pool:

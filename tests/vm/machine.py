@@ -46,7 +46,7 @@ def tail(path, lines):
 class Machine:
     """A running QEMU with its files in a folder of its own."""
 
-    def __init__(self, images, kernel, folder, job=None, restore=True):
+    def __init__(self, images, kernel, folder, job=None, snapshot=None):
         self.folder = folder
         self.console = os.path.join(folder, "console")
         self.log = os.path.join(folder, "log")
@@ -63,8 +63,8 @@ class Machine:
                 raise GuestError(f"the job takes {file.tell()} bytes; its disk has {JOB_DISK_BYTES}")
             file.truncate(JOB_DISK_BYTES)
         command = self._command(images, kernel, disk)
-        if restore:
-            command += ["-incoming", f"exec:cat '{images}/snapshot-{kernel}'"]
+        if snapshot:
+            command += ["-incoming", f"exec:cat '{snapshot}'"]
         with open(os.path.join(folder, "qemu.log"), "wb") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
         self._connect()
@@ -112,16 +112,18 @@ class Machine:
     def send_time(self):
         self.control.sendall(f"{time.time():.6f}\n".encode())
 
-    def receive(self, word, until):
-        """The words of the next line that begins with `word`."""
+    def receive(self, wanted, until):
+        """The next line of the guest's, in words; one that does not begin with `wanted` is an error."""
         while True:
             line, newline, rest = self.pending.partition(b"\n")
             if newline:
                 self.pending = rest
                 words = line.decode(errors="replace").split()
-                if words and words[0] == word:
-                    return words[1:]
-                continue
+                if not words:
+                    continue
+                if words[0] != wanted:
+                    raise self.failed(f"the guest said '{' '.join(words)}' instead of {wanted}")
+                return words[1:]
             left = until - time.monotonic()
             if left <= 0:
                 raise self.failed("the guest hung: no answer in time")
@@ -170,18 +172,33 @@ class Machine:
         self.process.wait()
 
 
-def take_snapshot(images, kernel, folder):
-    """Boots `kernel` to the ready point; returns how many seconds the boot took."""
+def base_snapshot(images, kernel):
+    """Of a machine that booted and waits for a job."""
+    return os.path.join(images, f"snapshot-{kernel}")
+
+
+def take_snapshot(images, kernel, path, job=None, timeout_s=BOOT_TIMEOUT_S):
+    """Saves a machine that waits for a job: one that boots, or, with a job, one that did it after
+    the boot and asks for another. Returns how many seconds that took."""
     started = time.monotonic()
-    machine = Machine(images, kernel, folder, restore=False)
+    folder = tempfile.mkdtemp(prefix="ffdc-vm.")
+    machine = None
     try:
-        machine.receive("READY", started + BOOT_TIMEOUT_S)
+        machine = Machine(images, kernel, folder, job, base_snapshot(images, kernel) if job else None)
+        if job:
+            machine.send_time()
+        machine.receive("READY", started + timeout_s)
         time.sleep(1)  # the guest goes idle
         took = time.monotonic() - started
-        machine.save(os.path.join(images, f"snapshot-{kernel}"))
+        machine.save(path)
+        return took
+    except GuestError as error:
+        error.console = tail(os.path.join(folder, "log"), 40) + error.console
+        raise
     finally:
-        machine.stop()
-    return took
+        if machine:
+            machine.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Finished:
@@ -194,13 +211,14 @@ class Finished:
         self.seconds = seconds
 
 
-def run_job(images, kernel, job, out, timeout_s):
-    """Runs the tar archive `job` in a restored machine; what it leaves in /out lands in the folder `out`."""
+def run_job(images, kernel, snapshot, job, out, timeout_s):
+    """Runs the tar archive `job` in a machine restored from `snapshot`; what it leaves in /out lands in
+    the folder `out`."""
     folder = tempfile.mkdtemp(prefix="ffdc-vm.")
     started = time.monotonic()
     machine = None
     try:
-        machine = Machine(images, kernel, folder, job)
+        machine = Machine(images, kernel, folder, job, snapshot)
         machine.send_time()
         code = int(machine.receive("EXIT", started + timeout_s)[0])
         machine.stop()

@@ -9,6 +9,9 @@ multipath_map() { # NAME QUEUE_MODE PATH...
 	local name=$1 mode=$2 size path table
 	shift 2
 	modprobe -a dm_multipath dm_service_time
+	# udev asks multipath-tools about every map; they fail the paths of one they do not know.
+	ln -sfn /dev/null /etc/udev/rules.d/11-dm-mpath.rules
+	udevadm control --reload
 	size=$(sectors "/dev/$1")
 	table="0 $size multipath 3 queue_if_no_path queue_mode $mode 0 1 1 service-time 0 $# 1"
 	for path in "$@"; do table+=" /dev/$path 1"; done
@@ -110,7 +113,7 @@ iscsi_disk() { # prints the disk's name
 	sed -i -e 's/^\(node.session.timeo.replacement_timeout\).*/\1 = 6/' \
 		-e 's/^\(node.conn\[0\].timeo.noop_out_interval\).*/\1 = 1/' \
 		-e 's/^\(node.conn\[0\].timeo.noop_out_timeout\).*/\1 = 1/' /etc/iscsi/iscsid.conf
-	unit iscsid iscsid -f
+	unit initiator iscsid -f
 	until_ok 10 iscsiadm -m discovery -t st -p 127.0.0.1
 	iscsiadm -m node -l >/dev/null
 	until_ok 10 iscsi_disks

@@ -70,7 +70,7 @@ done
 # Quiet guests: nothing runs that a job did not start. Daemons that the packages enable
 # would take a job's devices (multipathd) or its time.
 cp -r "$here/root/." "$root/"
-chmod +x "$root/usr/lib/ffdc-vm/job"
+chmod +x "$root"/usr/lib/ffdc-vm/*
 find "$root/etc/systemd/system" -mindepth 2 -type l -path '*.wants/*' -delete
 for unit in timers.target getty.target remote-fs.target systemd-timesyncd.service \
 	systemd-random-seed.service systemd-update-utmp.service systemd-pcrphase.service \
