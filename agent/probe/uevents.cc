@@ -58,7 +58,10 @@ class Monitor final : public UeventSource {
   explicit Monitor(Sinks sinks) : sinks_(std::move(sinks)) {
     udev_.reset(udev_new());
     if (udev_) monitor_.reset(udev_monitor_new_from_netlink(udev_.get(), "kernel"));
-    if (!monitor_) return Stop("cannot open the kernel's uevent socket", errno);
+    if (!monitor_) {
+      Stop("cannot open the kernel's uevent socket", errno);
+      return;
+    }
     // Best effort: without CAP_NET_ADMIN the kernel's default stays.
     udev_monitor_set_receive_buffer_size(monitor_.get(), kUeventBufferBytes);
     int failed = 0;
