@@ -15,6 +15,15 @@
 
 char _license[] SEC("license") = "GPL";
 
+/* Not inlined, so that the record's type is in the object's BTF, for the test of its layout. */
+static __noinline void fill_request(struct ffdc_nvme_error *error, struct request *rq)
+{
+	error->sector = command_sector(rq);
+	command_cgroup(rq, &error->cgroup_id, &error->cgroup_hierarchy);
+	error->len_bytes = BPF_CORE_READ(rq, __data_len);
+	error->op = BPF_CORE_READ(rq, cmd_flags) & REQ_OP_MASK;
+}
+
 static __noinline int command_failed(struct request *rq, struct nvme_request *nvme, __u16 status)
 {
 	const __u64 now = bpf_ktime_get_ns();
@@ -29,13 +38,10 @@ static __noinline int command_failed(struct request *rq, struct nvme_request *nv
 	error = fault_reserve(sizeof(*error), FFDC_FAULT_NVME_ERROR, now);
 	if (!error)
 		return 0;
-	error->sector = command_sector(rq);
-	command_cgroup(rq, &error->cgroup_id, &error->cgroup_hierarchy);
+	fill_request(error, rq);
 	error->dev = dev;
-	error->len_bytes = BPF_CORE_READ(rq, __data_len);
 	error->controller = BPF_CORE_READ(nvme, ctrl, instance);
 	error->status = status;
-	error->op = BPF_CORE_READ(rq, cmd_flags) & REQ_OP_MASK;
 	error->retries = BPF_CORE_READ(nvme, retries);
 	__builtin_memset(error->pad, 0, sizeof(error->pad));
 	if (bpf_core_read(error->disk, sizeof(error->disk), &disk->disk_name))

@@ -77,6 +77,19 @@ static __always_inline void read_sense(struct scsi_cmnd *cmd, struct sense *sens
 	sense->response = bytes[0] & 0x7f;
 }
 
+/* Not inlined, so that the record's type is in the object's BTF, for the test of its layout. */
+static __noinline void fill_request(struct ffdc_scsi_error *error, struct request *rq)
+{
+	const __u64 start = BPF_CORE_READ(rq, start_time_ns);
+	const __u64 now = error->header.time_ns;
+
+	error->sector = command_sector(rq);
+	error->waited_ns = start && start < now ? now - start : 0;
+	command_cgroup(rq, &error->cgroup_id, &error->cgroup_hierarchy);
+	error->len_bytes = BPF_CORE_READ(rq, __data_len);
+	error->op = BPF_CORE_READ(rq, cmd_flags) & REQ_OP_MASK;
+}
+
 static __noinline int command_failed(struct scsi_cmnd *cmd, __u32 kind)
 {
 	const __u64 now = bpf_ktime_get_ns();
@@ -84,7 +97,6 @@ static __noinline int command_failed(struct scsi_cmnd *cmd, __u32 kind)
 	struct sense sense = {};
 	struct request *rq;
 	__u32 dev, detail = 0;
-	__u64 start;
 	__u8 host = 0, status = 0;
 
 	if (!cmd)
@@ -106,15 +118,10 @@ static __noinline int command_failed(struct scsi_cmnd *cmd, __u32 kind)
 	error = fault_reserve(sizeof(*error), kind, now);
 	if (!error)
 		return 0;
-	start = BPF_CORE_READ(rq, start_time_ns);
-	error->sector = command_sector(rq);
-	error->waited_ns = start && start < now ? now - start : 0;
-	command_cgroup(rq, &error->cgroup_id, &error->cgroup_hierarchy);
+	fill_request(error, rq);
 	error->dev = dev;
-	error->len_bytes = BPF_CORE_READ(rq, __data_len);
 	error->retries = cmd->retries;
 	error->allowed = cmd->allowed;
-	error->op = BPF_CORE_READ(rq, cmd_flags) & REQ_OP_MASK;
 	error->opcode = command_opcode(cmd);
 	error->host = host;
 	error->status = status;

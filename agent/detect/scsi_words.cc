@@ -40,7 +40,7 @@ struct Code {
   uint8_t asc;
   uint8_t ascq;
   std::string_view words;
-  bool operator<(const Code& other) const {
+  constexpr bool operator<(const Code& other) const {
     return asc != other.asc ? asc < other.asc : ascq < other.ascq;
   }
 };
