@@ -48,6 +48,12 @@ DetectorWorld Daemon::World() {
     return device == nullptr ? 0 : device->dev;
   };
   world.client = [this](uint64_t id, uint32_t hierarchy) { return clients_->Resolve(id, hierarchy); };
+  world.identity = [this](uint32_t dev) {
+    const BlockDevice* device = devices_->Find(dev);
+    return device == nullptr ? v1::Subject() : device->subject;
+  };
+  world.fault_totals = [this] { return fault_probes_->Counts(); };
+  world.latencies = [this] { return LastSecondOfDisks(); };
   world.op_name = OpName;
   world.status_name = StatusName;
   world.request_flag_names = RequestFlagNames;
@@ -55,6 +61,20 @@ DetectorWorld Daemon::World() {
     launcher_.Submit(request, std::move(done));
   };
   return world;
+}
+
+std::vector<DiskLatency> Daemon::LastSecondOfDisks() const {
+  std::vector<DiskLatency> disks;
+  for (const BlockDevice* device : devices_->All()) {
+    if (!device->watched) continue;
+    const LatencyFigures figures = latencies_->LastSecond(device->dev);
+    if (figures.reads == 0 && figures.writes == 0) continue;
+    const DiskBytes bytes = disk_bytes_.LastSecond(device->dev);
+    disks.push_back({device->dev,
+                     {figures.reads, figures.read_p50_ns, figures.read_p99_ns, bytes.read},
+                     {figures.writes, figures.write_p50_ns, figures.write_p99_ns, bytes.written}});
+  }
+  return disks;
 }
 
 void Daemon::StartDetectors() {

@@ -80,4 +80,17 @@ struct DiskFlow {
   uint64_t in_flight = 0;
 };
 
+// How fast one whole disk answered in the last second.
+struct DiskLatency {
+  struct Answers {
+    uint32_t count = 0;  // of those that were timed
+    uint64_t p50_ns = 0;
+    uint64_t p99_ns = 0;
+    uint64_t bytes = 0;  // of all that ended; 0 where the kernel does not count
+  };
+  uint32_t dev = 0;  // major << 20 | minor
+  Answers read;
+  Answers write;
+};
+
 }  // namespace ffdc

@@ -19,6 +19,7 @@
 #include "base/observations.h"
 #include "base/uuid.h"
 #include "ffdc/abi/block.h"
+#include "ffdc/abi/fault.h"
 #include "ffdc/v1/incident.pb.h"
 
 namespace ffdc {
@@ -41,6 +42,10 @@ struct DetectorOptions {
   std::string periodic;   // calendar expression; empty: none
   std::string state_dir;  // where what was learned survives a restart
 };
+
+// What the programs that only failures reach have counted: of one (kind, object, detail), since
+// the agent started. The kernel may drop entries where there are too many.
+using FaultTotals = std::vector<std::pair<ffdc_fault_key, ffdc_fault_entry>>;
 
 // What a detector may ask about the world; the daemon answers from the probes. A
 // detector's constructor must stand that any of these functions is empty (a test
@@ -68,6 +73,12 @@ struct DetectorWorld {
   std::function<std::string(uint8_t)> op_name;
   std::function<std::string(uint8_t)> status_name;
   std::function<std::vector<std::string>(uint32_t)> request_flag_names;
+  // As `subject`, without its users, which take time to find.
+  std::function<v1::Subject(uint32_t dev)> identity;
+  // Read anew each time: a system call an entry.
+  std::function<FaultTotals()> fault_totals;
+  // Of the last second, those watched disks that completed reads or writes in it.
+  std::function<std::vector<DiskLatency>()> latencies;
   // Runs a worker (base/launcher.h) for what may hang; `done` runs on the loop's thread.
   std::function<void(const WorkerRequest&, std::function<void(WorkerReport)> done)> submit;
 };
@@ -90,6 +101,9 @@ class Detector {
   virtual void OnTick(const FailureTotals& /*totals*/) {}
   // Twice a second: what has no moment of its own, such as that nothing happens.
   virtual void OnPoll() {}
+  // The agent ends: starts to write down what must survive. Asked again until it is true that all
+  // of it is written, or for some seconds.
+  virtual bool OnStop() { return true; }
 };
 
 using DetectorFactory = std::unique_ptr<Detector> (*)(const DetectorWorld&, EventSink);

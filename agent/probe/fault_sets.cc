@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which programs there are. A new one is a line here and one in bpf/CMakeLists.txt.
+#include "nvme.skel.h"
 #include "probe/fault_probes.h"
+#include "requeue.skel.h"
+#include "scsi.skel.h"
 
 namespace ffdc {
 
-std::vector<FaultProgramSet> AllFaultSets() { return {}; }
+std::vector<FaultProgramSet> AllFaultSets() {
+  return {
+      {"scsi", scsi_bpf::elf_bytes, "scsi_mod"},
+      {"nvme", nvme_bpf::elf_bytes, "nvme_core"},
+      {"requeue", requeue_bpf::elf_bytes, ""},
+  };
+}
 
 }  // namespace ffdc

@@ -62,6 +62,7 @@ enum {
 };
 /* These move: read them with bpf_core_enum_value. */
 enum req_flag_bits { __REQ_RAHEAD = 19 };
+enum mq_rq_state { MQ_RQ_COMPLETE = 2 };
 enum rqf_flags { /* since 6.11; macros before */
 	__RQF_FLUSH_SEQ = 1,
 	__RQF_IO_STAT = 8,
@@ -78,6 +79,7 @@ struct hd_struct { /* before 5.11 */
 struct gendisk {
 	int major;
 	int first_minor;
+	char disk_name[32];
 };
 struct block_device {
 	__u32 bd_dev;
@@ -131,10 +133,32 @@ struct request {
 	struct bio *bio;
 	struct block_device *part;
 	__u64 start_time_ns;
+	__u32 __data_len;
+	enum mq_rq_state state;
 };
 struct request___old {
 	struct gendisk *rq_disk;
 	struct hd_struct *part;
+};
+
+struct scsi_cmnd {
+	int retries;
+	int allowed;
+	unsigned char cmnd[32];
+	unsigned char *sense_buffer;
+	int result;
+};
+struct scsi_cmnd___old {
+	unsigned char *cmnd;
+};
+
+struct nvme_ctrl {
+	int instance;
+};
+struct nvme_request {
+	__u8 retries;
+	__u16 status;
+	struct nvme_ctrl *ctrl;
 };
 
 struct css_set {
