@@ -42,6 +42,7 @@ WorkerTasks AgentTasks() {
   WorkerTasks tasks = CaptureTasks();
   tasks.merge(StoreTasks());
   tasks.merge(IndexTasks());
+  tasks.merge(PathTasks());
   return tasks;
 }
 
@@ -160,6 +161,7 @@ void Daemon::StartProbes() {
   block_probe_ = BlockProbe::Start(
       {.io_history_bytes = settings_.recorder.io_max_bytes, .quiet_after = settings_.incident.quiet_after},
       [this](const ffdc_block_error& record) {
+        path_probe_->OnRecord(record.header);
         for (auto& detector : detectors_) detector->OnRecord(record.header);
       });
   clients_ = std::make_unique<ClientResolver>();

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which programs there are. A new one is a line here and one in bpf/CMakeLists.txt.
 #include "probe/fault_probes.h"
+#include "sunrpc.skel.h"
 
 namespace ffdc {
 
-std::vector<FaultProgramSet> AllFaultSets() { return {}; }
+std::vector<FaultProgramSet> AllFaultSets() {
+  return {
+      {"sunrpc", sunrpc_bpf__elf_bytes, "sunrpc"},
+  };
+}
 
 }  // namespace ffdc
