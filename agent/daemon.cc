@@ -45,6 +45,7 @@ WorkerTasks AgentTasks() {
   tasks.merge(StoreTasks());
   tasks.merge(IndexTasks());
   tasks.merge(DetectTasks());
+  tasks.merge(PathTasks());
   return tasks;
 }
 
@@ -165,6 +166,7 @@ void Daemon::StartProbes() {
       [this](const ffdc_block_error& record) {
         // What the device said of it came before, through the other ring.
         if (fault_probes_ != nullptr) fault_probes_->Consume();
+        path_probe_->OnRecord(record.header);
         for (auto& detector : detectors_) detector->OnRecord(record.header);
       });
   clients_ = std::make_unique<ClientResolver>();

@@ -29,6 +29,7 @@
 #include "probe/fault_probes.h"
 #include "probe/history.h"
 #include "probe/latency_window.h"
+#include "probe/paths.h"
 #include "probe/source.h"
 #include "store/shipper.h"
 
@@ -112,6 +113,7 @@ class Daemon {
   std::unique_ptr<DeviceInventory> devices_;
   std::vector<ProbeSourcePtr> probe_sources_;
   FaultProbes* fault_probes_ = nullptr;  // one of them
+  PathProbe* path_probe_ = nullptr;      // another
   std::set<uint32_t> watched_bio_devices_;
   std::unique_ptr<ClientResolver> clients_;
   std::unique_ptr<LatencyWindows> latencies_;

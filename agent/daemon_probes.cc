@@ -7,10 +7,22 @@ namespace ffdc {
 
 // One line a source: what it hears goes to every detector.
 void Daemon::AddSources() {
-  auto faults = FaultProbes::Start(
-      AllFaultSets(), [this](const ffdc_record_header& record) { Observe(&Detector::OnRecord, record); });
+  auto faults = FaultProbes::Start(AllFaultSets(), [this](const ffdc_record_header& record) {
+    path_probe_->OnRecord(record);
+    Observe(&Detector::OnRecord, record);
+  });
   fault_probes_ = faults.get();
   probe_sources_.push_back(std::move(faults));
+  auto paths =
+      PathProbe::Start({.clock = &SystemClock(),
+                        .devices = [this] { return devices_.get(); },
+                        .submit =
+                            [this](const WorkerRequest& request, std::function<void(WorkerReport)> done) {
+                              launcher_.Submit(request, std::move(done));
+                            }},
+                       [this](const PathState& state) { Observe(&Detector::OnPath, state); });
+  path_probe_ = paths.get();
+  probe_sources_.push_back(std::move(paths));
   probe_sources_.push_back(UeventSource::Start(
       {[this](const Uevent& event) { OnUevent(event); }, [this] { devices_->Rescan(); }}));
 }
@@ -18,6 +30,7 @@ void Daemon::AddSources() {
 void Daemon::OnUevent(const Uevent& event) {
   devices_->OnUevent(event);
   if (event.subsystem == "module") fault_probes_->ModulesChanged();
+  path_probe_->OnUevent(event);
   Observe(&Detector::OnUevent, event);
 }
 

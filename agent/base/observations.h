@@ -49,6 +49,8 @@ struct PathState {
   uint32_t paths_total = 0;
   uint64_t time_ns = 0;  // CLOCK_MONOTONIC: when the kernel, or else the agent, knew
   std::vector<std::string> related_ids;
+  // Of a network filesystem: the device numbers of its mounts, which tasks that wait for it name.
+  std::vector<uint32_t> mount_devs;
 };
 
 // An interface, neighbour or route towards a watched endpoint.

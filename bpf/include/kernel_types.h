@@ -186,6 +186,23 @@ struct bpf_iter__task {
 	struct task_struct *task;
 };
 
+/* include/linux/sunrpc: in the module sunrpc */
+struct __kernel_sockaddr_storage {
+	__u16 ss_family;
+};
+struct rpc_xprt {
+	struct __kernel_sockaddr_storage addr;
+	char *servername;
+};
+struct rpc_clnt {
+	__u32 cl_prog;
+};
+struct rpc_task {
+	int tk_status;
+	struct rpc_clnt *tk_client;
+	struct rpc_xprt *tk_xprt;
+};
+
 #pragma clang attribute pop
 
 #endif
