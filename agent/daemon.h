@@ -25,9 +25,11 @@
 #include "incident/manager.h"
 #include "probe/block_probe.h"
 #include "probe/devices.h"
+#include "probe/endpoints.h"
 #include "probe/fault_probes.h"
 #include "probe/history.h"
 #include "probe/latency_window.h"
+#include "probe/links.h"
 #include "probe/source.h"
 #include "store/shipper.h"
 
@@ -69,6 +71,7 @@ class Daemon {
   void StartProbes();
   void StartDetectors();
   void AddSources();
+  void AddEndpoints();
   [[nodiscard]] DetectorWorld World();
   Result<> StartDevices();
   Result<> StartSources();
@@ -109,7 +112,9 @@ class Daemon {
   std::unique_ptr<BlockProbe> block_probe_;
   std::unique_ptr<DeviceInventory> devices_;
   std::vector<ProbeSourcePtr> probe_sources_;
-  FaultProbes* fault_probes_ = nullptr;  // one of them
+  FaultProbes* fault_probes_ = nullptr;  // one of them, as the next two
+  EndpointSource* endpoints_ = nullptr;
+  LinkSource* links_ = nullptr;
   std::set<uint32_t> watched_bio_devices_;
   std::unique_ptr<ClientResolver> clients_;
   std::unique_ptr<LatencyWindows> latencies_;
