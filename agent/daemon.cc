@@ -196,6 +196,7 @@ Result<> Daemon::StartDevices() {
   FFDC_ASSIGN(devices_,
               DeviceInventory::Open("/sys", {settings_.devices.include, settings_.devices.exclude},
                                     [this](const DeviceInventory::Change& change) { OnDevice(change); }));
+  endpoints_->Rescan();
   return {};
 }
 

@@ -26,9 +26,11 @@
 #include "probe/block_probe.h"
 #include "probe/devices.h"
 #include "probe/disk_bytes.h"
+#include "probe/endpoints.h"
 #include "probe/fault_probes.h"
 #include "probe/history.h"
 #include "probe/latency_window.h"
+#include "probe/links.h"
 #include "probe/paths.h"
 #include "probe/source.h"
 #include "store/shipper.h"
@@ -71,6 +73,7 @@ class Daemon {
   void StartProbes();
   void StartDetectors();
   void AddSources();
+  void AddEndpoints();
   [[nodiscard]] DetectorWorld World();
   [[nodiscard]] std::vector<DiskLatency> LastSecondOfDisks() const;
   Result<> StartDevices();
@@ -112,8 +115,10 @@ class Daemon {
   std::unique_ptr<BlockProbe> block_probe_;
   std::unique_ptr<DeviceInventory> devices_;
   std::vector<ProbeSourcePtr> probe_sources_;
-  FaultProbes* fault_probes_ = nullptr;  // one of them
-  PathProbe* path_probe_ = nullptr;      // another
+  FaultProbes* fault_probes_ = nullptr;  // one of them, as the next three
+  PathProbe* path_probe_ = nullptr;
+  EndpointSource* endpoints_ = nullptr;
+  LinkSource* links_ = nullptr;
   std::set<uint32_t> watched_bio_devices_;
   std::unique_ptr<ClientResolver> clients_;
   std::unique_ptr<LatencyWindows> latencies_;

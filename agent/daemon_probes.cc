@@ -25,12 +25,39 @@ void Daemon::AddSources() {
   probe_sources_.push_back(std::move(paths));
   probe_sources_.push_back(UeventSource::Start(
       {[this](const Uevent& event) { OnUevent(event); }, [this] { devices_->Rescan(); }}));
+  AddEndpoints();
+}
+
+// What carries storage over a network, and the links and sockets on the way there.
+void Daemon::AddEndpoints() {
+  auto links = LinkSource::Start(settings_.node.name,
+                                 [this](const LinkState& state) { Observe(&Detector::OnLink, state); });
+  links_ = links.get();
+  probe_sources_.push_back(std::move(links));
+  EndpointOptions options;
+  options.configured = settings_.watch.endpoints;
+  options.identities = [this](const std::string& disk) {
+    std::vector<std::string> ids;
+    const BlockDevice* device = devices_->FindByName(disk);
+    if (device == nullptr) return ids;
+    ids = devices_->RelatedTo(device->dev);
+    ids.insert(ids.begin(), device->subject.id());
+    return ids;
+  };
+  auto endpoints = EndpointSource::Start(std::move(options), [this] {
+    const int map = fault_probes_->MapFd("sockets", "watched_endpoints");
+    FillEndpointMap(map, OwnNetworkNamespace(), endpoints_->All());
+    links_->SetEndpoints(endpoints_->All());
+  });
+  endpoints_ = endpoints.get();
+  probe_sources_.push_back(std::move(endpoints));
 }
 
 void Daemon::OnUevent(const Uevent& event) {
   devices_->OnUevent(event);
   if (event.subsystem == "module") fault_probes_->ModulesChanged();
   path_probe_->OnUevent(event);
+  if (event.action != "change") endpoints_->Outdated();
   Observe(&Detector::OnUevent, event);
 }
 
@@ -59,6 +86,9 @@ DetectorWorld Daemon::World() {
   world.disk_by_name = [this](const std::string& name) {
     const BlockDevice* device = devices_->FindByName(name);
     return device == nullptr ? 0 : device->dev;
+  };
+  world.endpoint = [this](const IpAddress& address, uint16_t port) {
+    return endpoints_->Find(address, port);
   };
   world.client = [this](uint64_t id, uint32_t hierarchy) { return clients_->Resolve(id, hierarchy); };
   world.identity = [this](uint32_t dev) {

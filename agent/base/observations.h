@@ -56,7 +56,7 @@ struct PathState {
 // An interface, neighbour or route towards a watched endpoint.
 struct LinkState {
   std::string interface;  // "eth0"
-  std::string what;       // "carrier", "admin", "slave", "neighbour", "route"
+  std::string what;       // "carrier", "admin", "removed", "slave", "neighbour", "route"
   bool up = true;
   std::string detail;                  // "NO-CARRIER", "neighbour 10.0.0.1 FAILED"
   std::vector<std::string> endpoints;  // "10.0.0.1:4420": the watched ones behind it

@@ -15,6 +15,7 @@
 
 #include "base/blocked_tasks.h"
 #include "base/clock.h"
+#include "base/endpoint.h"
 #include "base/launcher.h"
 #include "base/observations.h"
 #include "base/uuid.h"
@@ -66,6 +67,8 @@ struct DetectorWorld {
   std::function<uint32_t(const std::string& name)> disk_by_name;
   // Every watched whole disk, with what ended and what is under way.
   std::function<std::vector<DiskFlow>()> disk_flows;
+  // The watched endpoint of that address; nullptr: none. Good until the next call.
+  std::function<const Endpoint*(const IpAddress& address, uint16_t port)> endpoint;
   // Who waits uninterruptibly now. Costs a walk over all tasks.
   std::function<std::vector<BlockedTask>()> blocked_tasks;
   // Who owns a cgroup; type "" where nobody is known.

@@ -117,6 +117,7 @@ class KernelFaultProbes final : public FaultProbes {
   }
   void ModulesChanged() override { modules_changed_ = true; }
   [[nodiscard]] std::vector<FaultCount> Counts() const override;
+  [[nodiscard]] int MapFd(const std::string& set, const std::string& map) const override;
   [[nodiscard]] std::vector<v1::Probe> Status() const override;
 
  private:
@@ -252,6 +253,14 @@ std::vector<FaultCount> KernelFaultProbes::Counts() const {
     bpf_map_lookup_elem(storm_fd_.get(), &key, &count.second);
   }
   return counts;
+}
+
+int KernelFaultProbes::MapFd(const std::string& set, const std::string& map) const {
+  for (const Set& loaded : loaded_) {
+    if (loaded.what.name == set && loaded.object)
+      return bpf_object__find_map_fd_by_name(loaded.object.get(), map.c_str());
+  }
+  return -1;
 }
 
 uint64_t KernelFaultProbes::Counter(const Set& set, uint32_t index) {

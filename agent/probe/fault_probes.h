@@ -38,6 +38,9 @@ class FaultProbes : public ProbeSource {
   // A module was loaded or is gone: sets with a hook missing try again at the next Poll().
   virtual void ModulesChanged() = 0;
   [[nodiscard]] virtual std::vector<FaultCount> Counts() const = 0;
+  // A map of one set, for whoever fills it; -1: the set is not loaded. Ask each time: a set
+  // that is loaded again has new, empty maps.
+  [[nodiscard]] virtual int MapFd(const std::string& set, const std::string& map) const = 0;
 };
 
 // Every set of this agent, in bpf/ (fault_sets.cc).

@@ -6,6 +6,8 @@
 #include "scsi.skel.h"
 #include "sunrpc.skel.h"
 
+#include "sockets.skel.h"
+
 namespace ffdc {
 
 std::vector<FaultProgramSet> AllFaultSets() {
@@ -14,6 +16,7 @@ std::vector<FaultProgramSet> AllFaultSets() {
       {"nvme", nvme_bpf::elf_bytes, "nvme_core"},
       {"requeue", requeue_bpf::elf_bytes, ""},
       {"sunrpc", sunrpc_bpf__elf_bytes, "sunrpc"},
+      {"sockets", sockets_bpf__elf_bytes, ""},
   };
 }
 

@@ -68,6 +68,17 @@ enum rqf_flags { /* since 6.11; macros before */
 	__RQF_IO_STAT = 8,
 };
 
+struct sock;
+/* include/net/sock.h, tcp_states.h: values that never moved */
+enum sock_flags { SOCK_DEAD = 0 };
+enum {
+	TCP_SYN_SENT = 2,
+	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
+};
+/* That the kernel has the tracepoint. */
+typedef void (*btf_trace_inet_sk_error_report)(void *, const struct sock *);
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct device {
@@ -174,6 +185,38 @@ struct task_struct {
 };
 struct task_struct___old {
 	volatile long state;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+struct net {
+	struct ns_common ns;
+};
+typedef struct {
+	struct net *net;
+} possible_net_t;
+struct in6_addr {
+	union {
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+struct sock_common {
+	__be32 skc_daddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	unsigned long skc_flags;
+};
+struct sock {
+	struct sock_common __sk_common;
+	int sk_err;
+};
+struct inet_connection_sock {
+	__u8 icsk_retransmits;
 };
 
 struct seq_file;

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// path.degraded of an endpoint: connections to a watched endpoint fail, or nothing that is
+// sent there is acknowledged. One event an endpoint; it ends when that stops.
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "detect/detector.h"
+#include "detect/open_events.h"
+#include "ffdc/abi/socket.h"
+
+namespace ffdc {
+namespace {
+
+constexpr uint8_t kTcpSynSent = 2;  // TCP_SYN_SENT
+constexpr size_t kMaxErrors = 8;    // in the fact "error"
+
+std::string ErrorName(int error) {
+  const char* name = strerrorname_np(error);
+  return name == nullptr ? "errno " + std::to_string(error) : name;
+}
+
+std::string Describe(const ffdc_socket_failure& failure) {
+  if (failure.what == FFDC_SOCKET_RETRANSMIT) {
+    return "no answer to " + std::to_string(failure.retransmits) +
+           (failure.state == kTcpSynSent ? " attempts to connect" : " retransmits in a row");
+  }
+  const char* words = strerrordesc_np(failure.error);
+  return std::string(failure.state == kTcpSynSent ? "cannot connect: " : "connection failed: ") +
+         (words == nullptr ? ErrorName(failure.error) : words);
+}
+
+class EndpointDetector final : public Detector {
+ public:
+  EndpointDetector(const DetectorWorld& world, EventSink sink)
+      : events_(world, std::move(sink), "path.degraded", v1::X1) {}
+
+  void OnRecord(const ffdc_record_header& header) override {
+    if (header.kind != FFDC_FAULT_SOCKET || header.size_bytes < sizeof(ffdc_socket_failure)) return;
+    const auto& failure = reinterpret_cast<const ffdc_socket_failure&>(header);
+    IpAddress address{failure.remote.family, {}};
+    std::copy(std::begin(failure.remote.address), std::end(failure.remote.address), address.bytes.begin());
+    const Endpoint* endpoint =
+        events_.world().endpoint ? events_.world().endpoint(address, failure.remote.port) : nullptr;
+    if (endpoint == nullptr) return;  // not watched any more
+    Note(*endpoint, failure);
+  }
+
+  void OnTick(const FailureTotals& /*totals*/) override {
+    events_.Tick(true);
+    std::erase_if(seen_, [this](const auto& entry) { return events_.Find(entry.first) == nullptr; });
+  }
+
+ private:
+  struct Seen {
+    std::set<std::string> errors;
+    uint32_t retransmits = 0;  // the most in a row
+  };
+
+  void Note(const Endpoint& endpoint, const ffdc_socket_failure& failure) {
+    const std::string id = endpoint.Id();
+    const std::string name = endpoint.Name();
+    v1::Event& event = events_.Note(id, failure.header.time_ns, 1, [&](v1::Event& fresh) {
+      v1::Subject& subject = *fresh.mutable_subject();
+      subject.set_type("endpoint");
+      subject.set_id(id);
+      subject.set_name(name);
+      for (const std::string& related : endpoint.related_ids) fresh.add_related_ids(related);
+      fresh.set_severity(v1::WARNING);
+      SetFact(fresh, "endpoint", name);
+      SetFact(fresh, "transport", "tcp");
+      fresh.set_summary(name + " (" + endpoint.source + "): " + Describe(failure));
+    });
+    Seen& seen = seen_[id];
+    if (failure.what == FFDC_SOCKET_RETRANSMIT) {
+      seen.retransmits = std::max<uint32_t>(seen.retransmits, failure.retransmits);
+      SetFact(event, "retransmits", std::to_string(seen.retransmits));
+    } else if (seen.errors.size() < kMaxErrors && seen.errors.insert(ErrorName(failure.error)).second) {
+      std::string all;
+      for (const std::string& error : seen.errors) all += (all.empty() ? "" : ", ") + error;
+      SetFact(event, "error", all);
+    }
+    events_.Publish(id);
+  }
+
+  OpenEvents events_;
+  std::map<std::string, Seen> seen_;  // by endpoint id, of open events
+};
+
+FFDC_REGISTER_DETECTOR("endpoint",
+                       [](const DetectorWorld& world, EventSink sink) -> std::unique_ptr<Detector> {
+                         return std::make_unique<EndpointDetector>(world, std::move(sink));
+                       });
+
+}  // namespace
+}  // namespace ffdc

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which remote addresses carry this node's storage: those of mounts, NVMe-oF
+// controllers, iSCSI connections and Ceph monitors, and those the configuration names.
+// All calls from the agent's loop thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "base/mountinfo.h"
+#include "probe/source.h"
+
+namespace ffdc {
+
+// As many as the table of bpf/sockets.bpf.c holds; what is configured comes first.
+inline constexpr size_t kMaxEndpoints = 1024;
+
+struct EndpointOptions {
+  std::filesystem::path sysfs = "/sys";
+  std::filesystem::path procfs = "/proc";
+  std::vector<std::string> configured;  // watch.endpoints
+  // Identities of a disk ("nvme0n1") and of what lies above it, for Endpoint.related_ids.
+  std::function<std::vector<std::string>(const std::string& disk)> identities;
+};
+
+class EndpointSource : public ProbeSource {
+ public:
+  // Empty until the first Rescan() or Poll().
+  static std::unique_ptr<EndpointSource> Start(EndpointOptions options, std::function<void()> changed);
+  virtual void Rescan() = 0;
+  virtual void Outdated() = 0;  // a controller or session came or went: the next Poll() looks
+  [[nodiscard]] virtual const std::vector<Endpoint>& All() const = 0;
+  // nullptr: not watched.
+  [[nodiscard]] virtual const Endpoint* Find(const IpAddress& address, uint16_t port) const = 0;
+};
+
+struct EndpointList {
+  std::vector<Endpoint> endpoints;
+  uint64_t left_out = 0;  // beyond kMaxEndpoints
+};
+EndpointList ReadEndpoints(const EndpointOptions& options);
+// Pure: what the options of a network filesystem's mount say.
+std::vector<Endpoint> EndpointsOfMount(const Mount& mount);
+// "10.0.0.1:6789,[fd00::1]:3300,10.0.0.3", as Ceph writes its monitors (also with '/').
+std::vector<Endpoint> ParseMonitors(std::string_view text, uint16_t default_port);
+
+// Makes the map watched_endpoints of bpf/sockets.bpf.c hold exactly these, as reached from
+// the network namespace of this inode number. Best effort.
+void FillEndpointMap(int map_fd, uint32_t netns, const std::vector<Endpoint>& endpoints);
+// The inode number of the agent's own network namespace; 0: unknown.
+uint32_t OwnNetworkNamespace();
+
+}  // namespace ffdc

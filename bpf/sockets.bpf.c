@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Connections to watched endpoints that fail. Nothing here runs while packets
+ * arrive, and the table is looked at only once a connection is in trouble.
+ */
+#include "fault.bpf.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+
+#include "ffdc/abi/socket.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define EPIPE 32
+#define ECONNRESET 104
+#define ECONNREFUSED 111
+
+/* Filled by the agent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct ffdc_endpoint_key);
+	__type(value, __u8);
+} watched_endpoints SEC(".maps");
+
+/* Kernel clients speak IPv4 over AF_INET, programs often over a mapped AF_INET6. */
+static __always_inline bool remote_of(const struct sock *sk, struct ffdc_endpoint_key *key)
+{
+	const __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	__be32 address[4];
+
+	__builtin_memset(key, 0, sizeof(*key));
+	key->port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	key->family = family;
+	if (family == AF_INET6) {
+		BPF_CORE_READ_INTO(&address, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32);
+		if (address[0] || address[1] || address[2] != bpf_htonl(0xffff)) {
+			__builtin_memcpy(key->address, address, sizeof(address));
+			return true;
+		}
+		key->family = AF_INET;
+		__builtin_memcpy(key->address, &address[3], sizeof(address[3]));
+		return true;
+	}
+	if (family == AF_INET) {
+		const __be32 ipv4 = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+
+		__builtin_memcpy(key->address, &ipv4, sizeof(ipv4));
+		return true;
+	}
+	return false;
+}
+
+static __always_inline __u64 endpoint_hash(const struct ffdc_endpoint_key *key)
+{
+	__u64 hash = ((__u64)key->family << 16 | key->port) * 0x9e3779b97f4a7c15ULL;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < (int)sizeof(key->address); i++)
+		hash = (hash ^ key->address[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+static __always_inline void report(const struct sock *sk, __u8 what, __u16 error, __u16 retransmits)
+{
+	const __u64 now = bpf_ktime_get_ns();
+	struct ffdc_endpoint_key key;
+	struct ffdc_socket_failure *failure;
+
+	if (!remote_of(sk, &key) || !bpf_map_lookup_elem(&watched_endpoints, &key))
+		return;
+	if (!fault_admitted(FFDC_FAULT_SOCKET, endpoint_hash(&key), error | (__u32)what << 16, now))
+		return;
+	failure = fault_reserve(sizeof(*failure), FFDC_FAULT_SOCKET, now);
+	if (!failure)
+		return;
+	failure->remote = key;
+	failure->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	failure->error = error;
+	failure->what = what;
+	failure->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	failure->retransmits = retransmits;
+	fault_submit(failure);
+}
+
+/* "net: sock: add trace for socket errors" (5.14) */
+SEC("tp_btf/inet_sk_error_report")
+int BPF_PROG(on_socket_error, const struct sock *sk)
+{
+	const int error = BPF_CORE_READ(sk, sk_err);
+
+	/* 0: a message on the error queue (a timestamp, a zero-copy completion), no failure. */
+	if (error > 0)
+		report(sk, FFDC_SOCKET_ERROR, (__u16)error, 0);
+	return 0;
+}
+
+/*
+ * Only timeouts in a row: fast retransmits and tail loss probes leave icsk_retransmits
+ * at 0, and whatever is acknowledged sets it back to 0.
+ */
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(on_retransmit, const struct sock *sk)
+{
+	const __u8 retransmits = BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_retransmits);
+
+	if (retransmits >= FFDC_SOCKET_MIN_RETRANSMITS)
+		report(sk, FFDC_SOCKET_RETRANSMIT, 0, retransmits);
+	return 0;
+}
+
+/*
+ * inet_sk_error_report says the same, and leaves out resets of sockets that nobody has
+ * any more (a close crossed what was under way): this is for kernels before it.
+ */
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(on_reset, struct sock *sk)
+{
+	__u8 state;
+
+	if (bpf_core_type_exists(btf_trace_inet_sk_error_report))
+		return 0;
+	if (BPF_CORE_READ(sk, __sk_common.skc_flags) & (1ul << SOCK_DEAD))
+		return 0;
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	/* as tcp_reset() does */
+	if (state == TCP_SYN_SENT)
+		report(sk, FFDC_SOCKET_ERROR, ECONNREFUSED, 0);
+	else if (state == TCP_CLOSE_WAIT)
+		report(sk, FFDC_SOCKET_ERROR, EPIPE, 0);
+	else if (state != TCP_CLOSE)
+		report(sk, FFDC_SOCKET_ERROR, ECONNRESET, 0);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
