@@ -4,9 +4,8 @@
 #include "probe/fault_probes.h"
 #include "requeue.skel.h"
 #include "scsi.skel.h"
-#include "sunrpc.skel.h"
-
 #include "sockets.skel.h"
+#include "sunrpc.skel.h"
 
 namespace ffdc {
 
@@ -15,8 +14,8 @@ std::vector<FaultProgramSet> AllFaultSets() {
       {"scsi", scsi_bpf::elf_bytes, "scsi_mod"},
       {"nvme", nvme_bpf::elf_bytes, "nvme_core"},
       {"requeue", requeue_bpf::elf_bytes, ""},
-      {"sunrpc", sunrpc_bpf__elf_bytes, "sunrpc"},
-      {"sockets", sockets_bpf__elf_bytes, ""},
+      {"sunrpc", sunrpc_bpf::elf_bytes, "sunrpc"},
+      {"sockets", sockets_bpf::elf_bytes, ""},
   };
 }
 
