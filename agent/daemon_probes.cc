@@ -26,8 +26,10 @@ void Daemon::AddSources() {
   probe_sources_.push_back(std::move(paths));
   probe_sources_.push_back(UeventSource::Start(
       {[this](const Uevent& event) { OnUevent(event); }, [this] { devices_->Rescan(); }}));
-  probe_sources_.push_back(KernelLogSource::Start(
-      [this](const KernelMessage& message) { Observe(&Detector::OnKernelMessage, message); }));
+  probe_sources_.push_back(KernelLogSource::Start([this](const KernelMessage& message) {
+    path_probe_->OnKernelMessage(message);
+    Observe(&Detector::OnKernelMessage, message);
+  }));
 }
 
 void Daemon::OnUevent(const Uevent& event) {
