@@ -5,6 +5,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tarfile
@@ -83,9 +84,10 @@ def make(test, binaries, patience):
 
 
 def _expected_events(expected):
-    """Kind and subject's name of each, a line each, for the guest to wait for."""
+    """Kind and subject's name of each, a line each, for the guest to wait for: as far as they
+    are known."""
     lines = []
     for event in expected.events:
-        name = event.get("subject_name", "")
-        lines.append(f"{event['kind']} {'' if set(name) & set('*?[') else name}\n")
+        kind, name = (re.split(r"[*?[]", event.get(key, ""))[0] for key in ("kind", "subject_name"))
+        lines.append(f"{kind}|{name}\n")
     return "".join(lines)

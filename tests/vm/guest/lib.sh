@@ -66,8 +66,8 @@ mark() { # [NAME]: from here, time to detection counts
 	note "injected${1:+: $1}"
 }
 
-seen() { # KIND [NAME]
-	grep -F "\"kind\":\"$1\"" "$EVENTS" 2>/dev/null | grep -qF "${2:+\"name\":\"$2\"}"
+seen() { # KIND [SUBJECT_NAME]: or how they begin
+	grep -F "\"kind\":\"$1" "$EVENTS" 2>/dev/null | grep -qF "${2:+\"name\":\"$2}"
 }
 
 wait_event() { # KIND [SUBJECT_NAME]: until it is there, or long enough; the host judges
@@ -85,7 +85,7 @@ wait_event() { # KIND [SUBJECT_NAME]: until it is there, or long enough; the hos
 await_expected() { # every kind that expect.json names, then the time for those it forbids
 	local kind name limit=$((SECONDS + WAIT_S * PATIENCE))
 	[ -e "$EVENTS" ] || die "run.sh did not start the agent"
-	while read -r kind name; do
+	while IFS='|' read -r kind name; do
 		until seen "$kind" "$name" || [ "$SECONDS" -ge "$limit" ]; do sleep 0.1; done
 	done </job/expected
 	sleep "$SETTLE_S"
@@ -93,7 +93,9 @@ await_expected() { # every kind that expect.json names, then the time for those 
 
 save_results() {
 	local what id
-	set +e # what the agent does not answer, the host misses
+	# What the agent does not answer, the host misses.
+	set +e
+	trap - ERR
 	systemctl show ffdcd -p ActiveState -p SubState -p ExecMainCode -p ExecMainStatus -p NRestarts >/out/ffdcd.state
 	for what in status 'probe list' 'event list' 'incident list'; do
 		# shellcheck disable=SC2086 # two words

@@ -7,8 +7,8 @@ set -uo pipefail
 
 PREPARED=/run/ffdc-vm-prepared
 
-run() { # COMMAND...: with the library, errors on
-	bash -euE -o pipefail -c 'source /job/guest/lib.sh; trap "trouble \$LINENO \"\$BASH_COMMAND\"" ERR; eval "$1"' main "$1"
+run() { # COMMANDS: with the library, errors on, the control port out of reach
+	bash -euE -o pipefail -c 'source /job/guest/lib.sh; trap "trouble \$LINENO \"\$BASH_COMMAND\"" ERR; eval "$1"' main "$1" 9>&-
 }
 
 dmesg --clear

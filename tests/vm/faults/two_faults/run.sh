@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2046 # two names
-set -- $(scsi_debug max_luns=2)
+set -- $(scsi_debug add_host=2 per_host_store=1)
 first=$1 second=$2
 size=$(sectors "/dev/$second")
 dm data "0 40000 linear /dev/$second 0

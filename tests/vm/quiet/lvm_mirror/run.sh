@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2046 # two names
-set -- $(scsi_debug max_luns=2)
+set -- $(scsi_debug add_host=2 per_host_store=1)
 start_agent
 vgcreate -q -y vg "/dev/$1" "/dev/$2"
 lvcreate -q -y -L 12M -n data vg "/dev/$1"
