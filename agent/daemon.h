@@ -25,6 +25,7 @@
 #include "incident/manager.h"
 #include "probe/block_probe.h"
 #include "probe/devices.h"
+#include "probe/disk_flows.h"
 #include "probe/fault_probes.h"
 #include "probe/history.h"
 #include "probe/latency_window.h"
@@ -113,6 +114,7 @@ class Daemon {
   std::set<uint32_t> watched_bio_devices_;
   std::unique_ptr<ClientResolver> clients_;
   std::unique_ptr<LatencyWindows> latencies_;
+  std::unique_ptr<DiskFlows> disk_flows_;
   std::unique_ptr<History> history_;
   std::vector<std::unique_ptr<Detector>> detectors_;
   std::list<EventWatcher> watchers_;
