@@ -171,6 +171,7 @@ void Daemon::StartProbes() {
       });
   clients_ = std::make_unique<ClientResolver>();
   latencies_ = std::make_unique<LatencyWindows>(*block_probe_);
+  disk_flows_ = std::make_unique<DiskFlows>(*block_probe_);
   history_ = History::Create(
       {.max_bytes = settings_.recorder.history_max_bytes}, SystemClock(), [this](const auto& add) {
         size_t left = kMaxDevicesInHistory;

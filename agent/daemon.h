@@ -27,6 +27,7 @@
 #include "probe/devices.h"
 #include "probe/disk_bytes.h"
 #include "probe/endpoints.h"
+#include "probe/disk_flows.h"
 #include "probe/fault_probes.h"
 #include "probe/history.h"
 #include "probe/latency_window.h"
@@ -123,6 +124,7 @@ class Daemon {
   std::unique_ptr<ClientResolver> clients_;
   std::unique_ptr<LatencyWindows> latencies_;
   DiskByteCounter disk_bytes_;
+  std::unique_ptr<DiskFlows> disk_flows_;
   std::unique_ptr<History> history_;
   std::vector<std::unique_ptr<Detector>> detectors_;
   std::list<EventWatcher> watchers_;

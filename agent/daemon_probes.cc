@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sources of observations, and what detectors may ask about the world.
 #include "daemon.h"
+#include "detect/io_limits.h"
 #include "probe/kernel_log.h"
 #include "probe/uevents.h"
 
@@ -94,6 +95,14 @@ DetectorWorld Daemon::World() {
   };
   world.endpoint = [this](const IpAddress& address, uint16_t port) {
     return endpoints_->Find(address, port);
+  };
+  world.disk_flows = [this] { return disk_flows_->Read(devices_->All()); };
+  world.blocked_tasks = [this] {
+    const auto text = block_probe_->BlockedTasksText();
+    return text ? ParseBlockedTasks(*text) : std::vector<BlockedTask>();  // Status() says why
+  };
+  world.tightly_limited = [this](uint64_t id, uint32_t hierarchy) {
+    return TightlyLimitedDisks(clients_->Folders(id, hierarchy));
   };
   world.client = [this](uint64_t id, uint32_t hierarchy) { return clients_->Resolve(id, hierarchy); };
   world.identity = [this](uint32_t dev) {

@@ -80,7 +80,11 @@ struct UnitState {
 struct DiskFlow {
   uint32_t dev = 0;        // major << 20 | minor
   uint64_t completed = 0;  // since boot
-  uint64_t in_flight = 0;
+  uint64_t in_flight = 0;  // at least: where not all can be counted, 1 stands for them
+  bool stacked = false;    // in flight may mean: held back by a device below, or on the way to it
+  // Who waits, where the kernel tells that without a task that does (device mapper).
+  uint64_t cgroup_id = 0;
+  uint32_t cgroup_hierarchy = 0;
 };
 
 // How fast one whole disk answered in the last second.

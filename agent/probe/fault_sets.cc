@@ -6,6 +6,7 @@
 #include "scsi.skel.h"
 #include "sockets.skel.h"
 #include "sunrpc.skel.h"
+#include "task_hung.skel.h"
 
 namespace ffdc {
 
@@ -16,6 +17,7 @@ std::vector<FaultProgramSet> AllFaultSets() {
       {"requeue", requeue_bpf::elf_bytes, ""},
       {"sunrpc", sunrpc_bpf::elf_bytes, "sunrpc"},
       {"sockets", sockets_bpf::elf_bytes, ""},
+      {"task_hung", task_hung_bpf::elf_bytes, ""},
   };
 }
 

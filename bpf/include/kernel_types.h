@@ -87,18 +87,22 @@ struct device {
 struct hd_struct { /* before 5.11 */
 	struct device __dev;
 };
+struct request_queue;
 struct gendisk {
 	int major;
 	int first_minor;
 	char disk_name[32];
+	struct request_queue *queue;
 };
 struct block_device {
 	__u32 bd_dev;
 	struct gendisk *bd_disk;
 };
+struct blk_mq_ops;
 struct request_queue {
 	int id;
 	struct gendisk *disk;
+	const struct blk_mq_ops *mq_ops;
 };
 
 struct kernfs_node {
@@ -172,19 +176,63 @@ struct nvme_request {
 	struct nvme_ctrl *ctrl;
 };
 
+enum cgroup_subsys_id { io_cgrp_id = 1 }; /* moves: read it with bpf_core_enum_value */
 struct css_set {
+	struct cgroup_subsys_state *subsys[16];
 	struct cgroup *dfl_cgrp;
 };
+
+struct file_system_type {
+	const char *name;
+};
+struct super_block {
+	__u32 s_dev;
+	struct file_system_type *s_type;
+};
+struct inode {
+	unsigned short i_mode;
+	__u32 i_rdev;
+	struct super_block *i_sb;
+};
+struct file {
+	struct inode *f_inode;
+};
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+struct files_struct {
+	struct fdtable *fdt;
+};
+/* The user's registers, of x86-64 and of arm64. */
+struct pt_regs___x86 {
+	unsigned long di;
+	unsigned long orig_ax;
+	unsigned long cs;
+};
+struct pt_regs___arm64 {
+	__u64 orig_x0;
+	__s32 syscallno;
+	__u64 pstate;
+};
+enum bpf_func_id { BPF_FUNC_task_pt_regs = 175 }; /* since 5.15 */
+
 struct task_struct {
 	unsigned int __state;
+	unsigned int flags;
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
 	char comm[16];
+	unsigned long nvcsw;
+	unsigned long nivcsw;
+	__u64 start_boottime;
+	struct files_struct *files;
 	struct css_set *cgroups;
 };
 struct task_struct___old {
 	volatile long state;
+	__u64 real_start_time;
 };
 
 struct ns_common {
