@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sources of observations, and what detectors may ask about the world.
 #include "daemon.h"
+#include "probe/kernel_log.h"
 #include "probe/uevents.h"
 
 namespace ffdc {
@@ -13,6 +14,8 @@ void Daemon::AddSources() {
   probe_sources_.push_back(std::move(faults));
   probe_sources_.push_back(UeventSource::Start(
       {[this](const Uevent& event) { OnUevent(event); }, [this] { devices_->Rescan(); }}));
+  probe_sources_.push_back(KernelLogSource::Start(
+      [this](const KernelMessage& message) { Observe(&Detector::OnKernelMessage, message); }));
 }
 
 void Daemon::OnUevent(const Uevent& event) {

@@ -30,6 +30,7 @@ struct Uevent {
 // One record of the kernel's log.
 struct KernelMessage {
   uint32_t level = 6;      // 0 emergency ... 7 debug
+  uint32_t facility = 0;   // 0: the kernel itself; else a process wrote it to /dev/kmsg, and may say anything
   uint64_t time_ns = 0;    // CLOCK_MONOTONIC, within some milliseconds
   std::string text;        // valid UTF-8
   std::string properties;  // "SUBSYSTEM=block DEVICE=b8:0"; empty: none
