@@ -15,6 +15,7 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "capture/history_decoder.h"
+#include "detect/detect_tasks.h"
 #include "host_facts.h"
 
 namespace ffdc {
@@ -42,6 +43,7 @@ WorkerTasks AgentTasks() {
   WorkerTasks tasks = CaptureTasks();
   tasks.merge(StoreTasks());
   tasks.merge(IndexTasks());
+  tasks.merge(DetectTasks());
   return tasks;
 }
 
@@ -189,6 +191,7 @@ Result<> Daemon::StartDevices() {
   FFDC_ASSIGN(devices_,
               DeviceInventory::Open("/sys", {settings_.devices.include, settings_.devices.exclude},
                                     [this](const DeviceInventory::Change& change) { OnDevice(change); }));
+  filesystems_ = std::make_unique<FilesystemTable>(DeviceRoots("/sys"), *devices_);
   return {};
 }
 

@@ -26,6 +26,7 @@
 #include "probe/block_probe.h"
 #include "probe/devices.h"
 #include "probe/fault_probes.h"
+#include "probe/filesystems.h"
 #include "probe/history.h"
 #include "probe/latency_window.h"
 #include "probe/source.h"
@@ -108,6 +109,7 @@ class Daemon {
   std::unique_ptr<Shipper> shipper_;
   std::unique_ptr<BlockProbe> block_probe_;
   std::unique_ptr<DeviceInventory> devices_;
+  std::unique_ptr<FilesystemTable> filesystems_;
   std::vector<ProbeSourcePtr> probe_sources_;
   FaultProbes* fault_probes_ = nullptr;  // one of them
   std::set<uint32_t> watched_bio_devices_;

@@ -3,6 +3,7 @@
 #include "daemon.h"
 #include "probe/kernel_log.h"
 #include "probe/uevents.h"
+#include "probe/units.h"
 
 namespace ffdc {
 
@@ -16,6 +17,9 @@ void Daemon::AddSources() {
       {[this](const Uevent& event) { OnUevent(event); }, [this] { devices_->Rescan(); }}));
   probe_sources_.push_back(KernelLogSource::Start(
       [this](const KernelMessage& message) { Observe(&Detector::OnKernelMessage, message); }));
+  if (!settings_.watch.units.empty())
+    probe_sources_.push_back(UnitSource::Start(
+        settings_.watch.units, [this](const UnitState& state) { Observe(&Detector::OnUnit, state); }));
 }
 
 void Daemon::OnUevent(const Uevent& event) {
@@ -37,6 +41,7 @@ DetectorWorld Daemon::World() {
   world.options.critical_percent = settings_.resource.critical_percent;
   world.options.clear_percent = settings_.resource.clear_percent;
   world.options.periodic = settings_.periodic.calendar;
+  world.options.filesystems = settings_.watch.filesystems;
   world.options.state_dir = settings_.spool.path;
   world.subject = [this](uint32_t dev) { return devices_->SubjectOf(dev); };
   // A device that vanished with its failure was watched, or the kernel would not have told.
@@ -57,6 +62,9 @@ DetectorWorld Daemon::World() {
   world.submit = [this](const WorkerRequest& request, std::function<void(WorkerReport)> done) {
     launcher_.Submit(request, std::move(done));
   };
+  world.filesystems = [this] { return filesystems_->Mounted(); };
+  world.filesystem = [this](uint32_t dev) { return filesystems_->Of(dev); };
+  world.dev_by_name = [this](const std::string& name) { return filesystems_->DevOf(name); };
   return world;
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/blocked_tasks.h"
 #include "base/clock.h"
+#include "base/filesystems.h"
 #include "base/launcher.h"
 #include "base/observations.h"
 #include "base/uuid.h"
@@ -38,8 +39,9 @@ struct DetectorOptions {
   uint32_t raise_percent = 75;       // resource.threshold
   uint32_t critical_percent = 90;
   uint32_t clear_percent = 70;
-  std::string periodic;   // calendar expression; empty: none
-  std::string state_dir;  // where what was learned survives a restart
+  std::string periodic;                  // calendar expression; empty: none
+  std::vector<std::string> filesystems;  // mount points whose fill level is watched; empty: all
+  std::string state_dir;                 // where what was learned survives a restart
 };
 
 // What a detector may ask about the world; the daemon answers from the probes. A
@@ -70,6 +72,11 @@ struct DetectorWorld {
   std::function<std::vector<std::string>(uint32_t)> request_flag_names;
   // Runs a worker (base/launcher.h) for what may hang; `done` runs on the loop's thread.
   std::function<void(const WorkerRequest&, std::function<void(WorkerReport)> done)> submit;
+  // Every filesystem mounted from a block device; the one of a disk, a partition or an st_dev.
+  std::function<std::vector<Filesystem>()> filesystems;
+  std::function<Filesystem(uint32_t dev)> filesystem;
+  // The number of a disk or partition by its name, "sda1"; 0: none.
+  std::function<uint32_t(const std::string& name)> dev_by_name;
 };
 
 using FailureTotals = std::vector<std::pair<ffdc_storm_key, ffdc_storm_entry>>;
@@ -90,6 +97,8 @@ class Detector {
   virtual void OnTick(const FailureTotals& /*totals*/) {}
   // Twice a second: what has no moment of its own, such as that nothing happens.
   virtual void OnPoll() {}
+  // What keeps it from doing its work, for `ffdcctl status`.
+  [[nodiscard]] virtual std::vector<std::string> Problems() const { return {}; }
 };
 
 using DetectorFactory = std::unique_ptr<Detector> (*)(const DetectorWorld&, EventSink);

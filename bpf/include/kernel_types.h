@@ -162,6 +162,34 @@ struct bpf_iter__task {
 	struct task_struct *task;
 };
 
+/* Filesystems. */
+struct file_system_type {
+	const char *name;
+	int fs_flags;
+};
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_magic;
+	struct file_system_type *s_type;
+};
+struct inode {
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	__u32 i_rdev;
+};
+struct address_space {
+	struct inode *host;
+};
+struct xfs_mount {
+	struct super_block *m_super;
+};
+
+/* Hardware errors. */
+struct mce {
+	__u64 status;
+	__u8 bank;
+};
+
 #pragma clang attribute pop
 
 #endif
