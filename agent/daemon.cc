@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "capture/history_decoder.h"
 #include "detect/baseline_file.h"
+#include "detect/detect_tasks.h"
 #include "host_facts.h"
 
 namespace ffdc {
@@ -45,6 +46,7 @@ WorkerTasks AgentTasks() {
   tasks.merge(StoreTasks());
   tasks.merge(IndexTasks());
   tasks.merge(DetectTasks());
+  tasks.merge(BaselineTasks());
   tasks.merge(PathTasks());
   return tasks;
 }
@@ -198,6 +200,7 @@ Result<> Daemon::StartDevices() {
               DeviceInventory::Open("/sys", {settings_.devices.include, settings_.devices.exclude},
                                     [this](const DeviceInventory::Change& change) { OnDevice(change); }));
   endpoints_->Rescan();
+  filesystems_ = std::make_unique<FilesystemTable>(DeviceRoots("/sys"), *devices_);
   return {};
 }
 

@@ -29,6 +29,7 @@
 #include "probe/endpoints.h"
 #include "probe/disk_flows.h"
 #include "probe/fault_probes.h"
+#include "probe/filesystems.h"
 #include "probe/history.h"
 #include "probe/latency_window.h"
 #include "probe/links.h"
@@ -115,6 +116,7 @@ class Daemon {
   std::unique_ptr<Shipper> shipper_;
   std::unique_ptr<BlockProbe> block_probe_;
   std::unique_ptr<DeviceInventory> devices_;
+  std::unique_ptr<FilesystemTable> filesystems_;
   std::vector<ProbeSourcePtr> probe_sources_;
   FaultProbes* fault_probes_ = nullptr;  // one of them, as the next three
   PathProbe* path_probe_ = nullptr;

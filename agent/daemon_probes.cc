@@ -4,6 +4,7 @@
 #include "detect/io_limits.h"
 #include "probe/kernel_log.h"
 #include "probe/uevents.h"
+#include "probe/units.h"
 
 namespace ffdc {
 
@@ -31,6 +32,9 @@ void Daemon::AddSources() {
     path_probe_->OnKernelMessage(message);
     Observe(&Detector::OnKernelMessage, message);
   }));
+  if (!settings_.watch.units.empty())
+    probe_sources_.push_back(UnitSource::Start(
+        settings_.watch.units, [this](const UnitState& state) { Observe(&Detector::OnUnit, state); }));
   AddEndpoints();
 }
 
@@ -80,6 +84,7 @@ DetectorWorld Daemon::World() {
   world.options.critical_percent = settings_.resource.critical_percent;
   world.options.clear_percent = settings_.resource.clear_percent;
   world.options.periodic = settings_.periodic.calendar;
+  world.options.filesystems = settings_.watch.filesystems;
   world.options.state_dir = settings_.spool.path;
   world.subject = [this](uint32_t dev) { return devices_->SubjectOf(dev); };
   // A device that vanished with its failure was watched, or the kernel would not have told.
@@ -117,6 +122,9 @@ DetectorWorld Daemon::World() {
   world.submit = [this](const WorkerRequest& request, std::function<void(WorkerReport)> done) {
     launcher_.Submit(request, std::move(done));
   };
+  world.filesystems = [this] { return filesystems_->Mounted(); };
+  world.filesystem = [this](uint32_t dev) { return filesystems_->Of(dev); };
+  world.dev_by_name = [this](const std::string& name) { return filesystems_->DevOf(name); };
   return world;
 }
 

@@ -53,7 +53,7 @@ Result<std::string> SaveTask(std::string_view argument, std::span<const int> fds
 
 }  // namespace
 
-WorkerTasks DetectTasks() { return {{"baselines.load", LoadTask}, {"baselines.save", SaveTask}}; }
+WorkerTasks BaselineTasks() { return {{"baselines.load", LoadTask}, {"baselines.save", SaveTask}}; }
 
 Result<v1::Baselines> ParseBaselineFile(std::string_view bytes) {
   v1::BaselineFile file;

@@ -15,7 +15,7 @@
 namespace ffdc {
 
 // Tasks "baselines.load" and "baselines.save".
-WorkerTasks DetectTasks();
+WorkerTasks BaselineTasks();
 
 // The file's bytes; an error where they are damaged.
 Result<v1::Baselines> ParseBaselineFile(std::string_view bytes);

@@ -16,6 +16,7 @@
 #include "base/blocked_tasks.h"
 #include "base/clock.h"
 #include "base/endpoint.h"
+#include "base/filesystems.h"
 #include "base/launcher.h"
 #include "base/observations.h"
 #include "base/uuid.h"
@@ -40,8 +41,9 @@ struct DetectorOptions {
   uint32_t raise_percent = 75;       // resource.threshold
   uint32_t critical_percent = 90;
   uint32_t clear_percent = 70;
-  std::string periodic;   // calendar expression; empty: none
-  std::string state_dir;  // where what was learned survives a restart
+  std::string periodic;                  // calendar expression; empty: none
+  std::vector<std::string> filesystems;  // mount points whose fill level is watched; empty: all
+  std::string state_dir;                 // where what was learned survives a restart
 };
 
 // What the programs that only failures reach have counted: of one (kind, object, detail), since
@@ -86,6 +88,11 @@ struct DetectorWorld {
   std::function<std::vector<DiskLatency>()> latencies;
   // Runs a worker (base/launcher.h) for what may hang; `done` runs on the loop's thread.
   std::function<void(const WorkerRequest&, std::function<void(WorkerReport)> done)> submit;
+  // Every filesystem mounted from a block device; the one of a disk, a partition or an st_dev.
+  std::function<std::vector<Filesystem>()> filesystems;
+  std::function<Filesystem(uint32_t dev)> filesystem;
+  // The number of a disk or partition by its name, "sda1"; 0: none.
+  std::function<uint32_t(const std::string& name)> dev_by_name;
 };
 
 using FailureTotals = std::vector<std::pair<ffdc_storm_key, ffdc_storm_entry>>;
@@ -109,6 +116,8 @@ class Detector {
   // The agent ends: starts to write down what must survive. Asked again until it is true that all
   // of it is written, or for some seconds.
   virtual bool OnStop() { return true; }
+  // What keeps it from doing its work, for `ffdcctl status`.
+  [[nodiscard]] virtual std::vector<std::string> Problems() const { return {}; }
 };
 
 using DetectorFactory = std::unique_ptr<Detector> (*)(const DetectorWorld&, EventSink);

@@ -184,14 +184,17 @@ struct css_set {
 
 struct file_system_type {
 	const char *name;
+	int fs_flags;
 };
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_magic;
 	struct file_system_type *s_type;
 };
 struct inode {
 	unsigned short i_mode;
 	__u32 i_rdev;
+	unsigned long i_ino;
 	struct super_block *i_sb;
 };
 struct file {
@@ -292,6 +295,20 @@ struct rpc_task {
 	int tk_status;
 	struct rpc_clnt *tk_client;
 	struct rpc_xprt *tk_xprt;
+};
+
+/* Filesystems. */
+struct address_space {
+	struct inode *host;
+};
+struct xfs_mount {
+	struct super_block *m_super;
+};
+
+/* Hardware errors. */
+struct mce {
+	__u64 status;
+	__u8 bank;
 };
 
 #pragma clang attribute pop
