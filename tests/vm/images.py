@@ -98,7 +98,9 @@ def _build(folder, packages):
             shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
     work = tempfile.mkdtemp(prefix=os.path.basename(folder) + ".tmp", dir=parent)
     try:
-        done = subprocess.run([os.path.join(HERE, "image", "build.sh"), work, SUITE,
+        # What mmdebstrap mounts there is gone with its last process, however that ends: removing the
+        # folder must not reach into the host's /sys.
+        done = subprocess.run(["unshare", "--mount", os.path.join(HERE, "image", "build.sh"), work, SUITE,
                                *[f"{kernel}={package}" for kernel, (package, _) in packages.items()]], check=False)
         if done.returncode != 0:
             raise ImageError("the root filesystem could not be built; see above")
