@@ -15,6 +15,8 @@
 // The generated headers need the types above.
 #include "block_bio.skel.h"
 #include "block_io.skel.h"
+#include "ffdc/abi/socket.h"
+#include "sockets.skel.h"
 
 namespace ffdc {
 namespace {
@@ -124,6 +126,26 @@ TEST(Abi, BlockBioSharesTheSameState) {
   EXPECT_TRUE(layouts.contains("ffdc_block_state"));
   EXPECT_EQ(sizeof(block_bio_bpf::block_bio_bpf__bss), sizeof(ffdc_block_state));
   EXPECT_EQ(sizeof(block_io_bpf::block_io_bpf__bss), sizeof(ffdc_block_state));
+}
+
+TEST(Abi, SocketsSharesEveryLayout) {
+  size_t size = 0;
+  const void* elf = sockets_bpf::elf_bytes(&size);
+  const std::map<std::string, Layout> expected = {
+      FFDC_LAYOUT(ffdc_endpoint_key, FFDC_FIELD(ffdc_endpoint_key, netns),
+                  FFDC_FIELD(ffdc_endpoint_key, family), FFDC_FIELD(ffdc_endpoint_key, port),
+                  FFDC_FIELD(ffdc_endpoint_key, address)),
+      FFDC_LAYOUT(ffdc_socket_failure, FFDC_FIELD(ffdc_socket_failure, header),
+                  FFDC_FIELD(ffdc_socket_failure, remote), FFDC_FIELD(ffdc_socket_failure, local_port),
+                  FFDC_FIELD(ffdc_socket_failure, error), FFDC_FIELD(ffdc_socket_failure, what),
+                  FFDC_FIELD(ffdc_socket_failure, state), FFDC_FIELD(ffdc_socket_failure, retransmits)),
+  };
+  const auto layouts = LayoutsOf(elf, size);
+  for (const auto& [name, layout] : expected) {
+    ASSERT_TRUE(layouts.contains(name)) << name;
+    EXPECT_EQ(layouts.at(name).size, layout.size) << name;
+    EXPECT_EQ(layouts.at(name).offsets, layout.offsets) << name;
+  }
 }
 
 }  // namespace
