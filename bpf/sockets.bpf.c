@@ -65,6 +65,17 @@ static __always_inline __u64 endpoint_hash(const struct ffdc_endpoint_key *key)
 	return hash;
 }
 
+/* Not inlined, so that the object's BTF has the record: tests/unit/probe/abi_test.cc. */
+static __noinline void fill(struct ffdc_socket_failure *failure, const struct sock *sk, __u8 what,
+			    __u16 error, __u16 retransmits)
+{
+	failure->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	failure->error = error;
+	failure->what = what;
+	failure->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	failure->retransmits = retransmits;
+}
+
 static __always_inline void report(const struct sock *sk, __u8 what, __u16 error, __u16 retransmits)
 {
 	const __u64 now = bpf_ktime_get_ns();
@@ -79,11 +90,7 @@ static __always_inline void report(const struct sock *sk, __u8 what, __u16 error
 	if (!failure)
 		return;
 	failure->remote = key;
-	failure->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	failure->error = error;
-	failure->what = what;
-	failure->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	failure->retransmits = retransmits;
+	fill(failure, sk, what, error, retransmits);
 	fault_submit(failure);
 }
 

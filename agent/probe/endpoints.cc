@@ -116,7 +116,7 @@ class Reader {
       if (line.starts_with("NVME_TRSVCID=")) port = line.substr(line.find('=') + 1);
     }
     std::vector<std::string> related = Identities(NvmeDisks(name));
-    related.push_back(PrintableUtf8("nqn:" + nqn));
+    related.push_back(PrintableUtf8("nvme:" + nqn));
     AddText(address, port, "nvme controller " + name, related);
   }
 

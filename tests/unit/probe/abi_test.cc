@@ -14,6 +14,7 @@
 #include "ffdc/abi/fault.h"
 #include "ffdc/abi/nvme.h"
 #include "ffdc/abi/scsi.h"
+#include "ffdc/abi/socket.h"
 
 // The generated headers need the types above.
 #include "block_bio.skel.h"
@@ -21,6 +22,7 @@
 #include "nvme.skel.h"
 #include "requeue.skel.h"
 #include "scsi.skel.h"
+#include "sockets.skel.h"
 
 namespace ffdc {
 namespace {
@@ -176,6 +178,26 @@ TEST(Abi, FaultProgramsShareTheirRecordsAndCounts) {
     ExpectSameLayouts(layouts, ExpectedOfFaults());
     EXPECT_TRUE(layouts.contains(record)) << record;
     EXPECT_TRUE(layouts.contains("ffdc_fault_entry"));
+  }
+}
+
+TEST(Abi, SocketsSharesEveryLayout) {
+  size_t size = 0;
+  const void* elf = sockets_bpf::elf_bytes(&size);
+  const std::map<std::string, Layout> expected = {
+      FFDC_LAYOUT(ffdc_endpoint_key, FFDC_FIELD(ffdc_endpoint_key, netns),
+                  FFDC_FIELD(ffdc_endpoint_key, family), FFDC_FIELD(ffdc_endpoint_key, port),
+                  FFDC_FIELD(ffdc_endpoint_key, address)),
+      FFDC_LAYOUT(ffdc_socket_failure, FFDC_FIELD(ffdc_socket_failure, header),
+                  FFDC_FIELD(ffdc_socket_failure, remote), FFDC_FIELD(ffdc_socket_failure, local_port),
+                  FFDC_FIELD(ffdc_socket_failure, error), FFDC_FIELD(ffdc_socket_failure, what),
+                  FFDC_FIELD(ffdc_socket_failure, state), FFDC_FIELD(ffdc_socket_failure, retransmits)),
+  };
+  const auto layouts = LayoutsOf(elf, size);
+  for (const auto& [name, layout] : expected) {
+    ASSERT_TRUE(layouts.contains(name)) << name;
+    EXPECT_EQ(layouts.at(name).size, layout.size) << name;
+    EXPECT_EQ(layouts.at(name).offsets, layout.offsets) << name;
   }
 }
 
