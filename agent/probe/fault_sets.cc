@@ -10,7 +10,7 @@ namespace ffdc {
 
 std::vector<FaultProgramSet> AllFaultSets() {
   return {
-      {"task_hung", task_hung_bpf__elf_bytes, ""},
+      {"task_hung", task_hung_bpf::elf_bytes, ""},
   };
 }
 
