@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-disk=$(scsi_debug)
+disk=$(scsi_debug ndelay=50000) # no error is injected into an answer without delay
 start_agent
 mark
 echo 2 >"$SCSI/every_nth"
