@@ -273,9 +273,11 @@ void Daemon::OnDevice(const DeviceInventory::Change& change) {
 }
 
 void Daemon::OnEvent(const v1::Event& event, EventPhase phase) {
-  incidents_->OnEvent(event, phase == EventPhase::kEnded);
-  if (phase == EventPhase::kEnded) return;
-  for (const EventWatcher& watcher : watchers_) watcher(event);
+  const std::string incident_id = incidents_->OnEvent(event, phase == EventPhase::kEnded);
+  if (phase == EventPhase::kEnded || watchers_.empty()) return;
+  v1::Event shown = event;
+  shown.set_incident_id(incident_id);
+  for (const EventWatcher& watcher : watchers_) watcher(shown);
 }
 
 void Daemon::OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger) {

@@ -46,6 +46,7 @@ v1::Status Daemon::GetStatus() {
   }
   status.set_incidents_open(incidents_->open());
   status.set_incidents_total(incidents_->total());
+  status.set_recoveries_alone(incidents_->recoveries_alone());
   *status.mutable_store() = shipper_->store_status();
   *status.mutable_spool() = shipper_->spool_status();
   status.set_rss_bytes(RssBytes());
@@ -118,7 +119,30 @@ void Daemon::FillProblems(v1::Status& status, const std::vector<v1::Probe>& prob
 v1::ProbeList Daemon::ListProbes() const {
   v1::ProbeList list;
   for (v1::Probe& probe : Probes()) *list.add_probes() = std::move(probe);
+  list.set_runs_counted(ReadLine("/proc/sys/kernel/bpf_stats_enabled") == "1");
   return list;
+}
+
+void Daemon::MeasureProbes(std::chrono::nanoseconds time, std::function<void(Result<v1::ProbeList>)> done) {
+  Result<Fd> statistics = EnableProgramStats();
+  if (!statistics) return done(Unexpected(statistics.error()));
+  // The kernel counts as long as somebody holds the descriptor.
+  auto held = std::make_shared<const Fd>(std::move(*statistics));
+  const uint64_t begun_ns = SystemClock().MonotonicNs();
+  loop_.After(time, [this, held, begun_ns, before = Probes(), done = std::move(done)] {
+    v1::ProbeList list = ListProbes();
+    list.set_runs_counted(true);
+    list.set_measured_ns(SystemClock().MonotonicNs() - begun_ns);
+    for (v1::Probe& probe : *list.mutable_probes()) {
+      for (const v1::Probe& former : before) {
+        // Fewer than before: its programs were loaded anew.
+        if (former.name() != probe.name() || former.runs() > probe.runs()) continue;
+        probe.set_runs(probe.runs() - former.runs());
+        probe.set_run_time_ns(probe.run_time_ns() - former.run_time_ns());
+      }
+    }
+    done(std::move(list));
+  });
 }
 
 v1::EventList Daemon::ListEvents(uint32_t limit) const {

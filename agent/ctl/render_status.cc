@@ -114,30 +114,6 @@ std::string RenderStatus(const v1::Status& status, const Page& page) {
   return text;
 }
 
-std::string RenderProbes(const v1::ProbeList& probes, const Page& page) {
-  Table table({{"PROBE", Align::kLeft, 12},
-               {"STATE"},
-               {"ATTACHED TO", Align::kLeft, 12},
-               {"RECORDS", Align::kRight},
-               {"LOST", Align::kRight},
-               {"NS/RUN", Align::kRight},
-               {"NOTE", Align::kLeft, 16}});
-  for (const v1::Probe& probe : probes.probes()) {
-    std::vector<std::string> notes{probe.reason()};
-    for (const v1::Loss& counter : probe.counters()) {
-      if (counter.count() > 0) notes.push_back(counter.what() + " " + FormatCount(counter.count()));
-    }
-    table.Add({probe.name(),
-               probe.active() ? Cell("active", Style::kGreen) : Cell("inactive", Style::kYellow),
-               probe.attached_to(),
-               FormatCount(probe.records()),
-               {FormatCount(probe.drops()), probe.drops() > 0 ? Style::kYellow : Style::kPlain},
-               probe.runs() == 0 ? "-" : FormatCount(probe.run_time_ns() / probe.runs()),
-               Joined(notes, "; ")});
-  }
-  return table.Render(page.paint);
-}
-
 std::string RenderConfig(const v1::Config& config, const Page& page) {
   std::string text =
       page.paint.Dim(config.path().empty() ? "# built-in defaults" : "# " + Printable(config.path())) + "\n";
