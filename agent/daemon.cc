@@ -225,7 +225,8 @@ Result<> Daemon::StartSources() {
   uint32_t watched = 0;
   for (const BlockDevice* device : devices_->All()) watched += device->watched ? 1 : 0;
   for (const v1::Probe& probe : Probes()) {
-    if (!probe.active()) spdlog::warn("probe {} is inactive: {}", probe.name(), probe.reason());
+    if (!probe.active() && !probe.idle())
+      spdlog::warn("probe {} is inactive: {}", probe.name(), probe.reason());
   }
   spdlog::info("ffdcd {} watches {} block devices on node {} (store {}, spool {}, quiet after {})",
                FFDC_VERSION, watched, settings_.node.name, settings_.store.url, settings_.spool.path,

@@ -40,6 +40,8 @@ v1::Status Daemon::GetStatus() {
   for (const v1::Probe& probe : probes) {
     if (probe.active()) {
       status.set_probes_active(status.probes_active() + 1);
+    } else if (probe.idle()) {
+      status.set_probes_idle(status.probes_idle() + 1);
     } else {
       status.set_probes_inactive(status.probes_inactive() + 1);
     }
@@ -95,9 +97,7 @@ void Daemon::FillDevices(v1::Status& status) {
 void Daemon::FillProblems(v1::Status& status, const std::vector<v1::Probe>& probes) const {
   const auto add = [&](const std::string& text) { status.add_problems(text); };
   for (const v1::Probe& probe : probes) {
-    // block_bio is idle by design while no watched device is bio-based.
-    if (!probe.active() && probe.name() != "block_bio")
-      add("probe " + probe.name() + " is inactive: " + probe.reason());
+    if (!probe.active() && !probe.idle()) add("probe " + probe.name() + " is inactive: " + probe.reason());
     if (probe.drops() != 0)
       add("probe " + probe.name() + " lost " + std::to_string(probe.drops()) + " records");
   }

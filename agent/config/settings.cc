@@ -190,9 +190,9 @@ class Reader {
       if (good) return;
       const toml::node* node = root["resource"][name].node();
       if (node == nullptr) node = root["resource"][other].node();
-      Add(node->source().begin.line, "resource." + std::string(name) + " (" + std::to_string(value) + ") must be " +
-                                         std::string(must) + " resource." + std::string(other) + " (" +
-                                         std::to_string(other_value) + ")");
+      Add(node->source().begin.line, "resource." + std::string(name) + " (" + std::to_string(value) +
+                                         ") must be " + std::string(must) + " resource." +
+                                         std::string(other) + " (" + std::to_string(other_value) + ")");
     };
     check(percents.clear_percent < percents.raise_percent, "clear_percent", percents.clear_percent, "below",
           "raise_percent", percents.raise_percent);

@@ -68,11 +68,19 @@ std::string Details(const v1::Probe& probe, bool& cut, const Page& page) {
   for (const v1::Loss& counter : probe.counters()) {
     if (counter.count() > 0) counted.push_back(counter.what() + " " + FormatCount(counter.count()));
   }
-  const Style style = probe.active() ? Style::kPlain : Style::kYellow;
+  const Style style = probe.active() || probe.idle() ? Style::kPlain : Style::kYellow;
   return Detail("on", probe.active() ? Hooks(probe.attached_to()) : "", Style::kDim, cut, page) +
          Detail(probe.active() ? "without" : "because", probe.reason(), style, cut, page) +
          Detail("counted", Joined(counted, ", "), Style::kPlain, cut, page);
 }
+
+Cell State(const v1::Probe& probe) {
+  if (probe.active()) return {"active", Style::kGreen};
+  return probe.idle() ? Cell("idle", Style::kDim) : Cell("inactive", Style::kYellow);
+}
+
+// What cannot see stands last, where the screen ends.
+int Place(const v1::Probe& probe) { return probe.active() ? 0 : probe.idle() ? 1 : 2; }
 
 std::string RunsNote(const v1::ProbeList& probes) {
   if (probes.measured_ns() != 0) return "RUNS and NS/RUN are of " + FormatSpan(probes.measured_ns()) + ".";
@@ -85,7 +93,8 @@ std::string RunsNote(const v1::ProbeList& probes) {
 std::string RenderProbes(const v1::ProbeList& probes, const Page& page) {
   std::vector<const v1::Probe*> ordered;
   for (const v1::Probe& probe : probes.probes()) ordered.push_back(&probe);
-  std::stable_partition(ordered.begin(), ordered.end(), [](const v1::Probe* p) { return p->active(); });
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const v1::Probe* a, const v1::Probe* b) { return Place(*a) < Place(*b); });
   Table table({{"PROBE", Align::kLeft, 12},
                {"STATE"},
                {"RUNS", Align::kRight},
@@ -95,7 +104,7 @@ std::string RenderProbes(const v1::ProbeList& probes, const Page& page) {
   for (const v1::Probe* probe : ordered) {
     const bool counted = probes.runs_counted() && IsBpf(probe->attached_to());
     table.Add({{probe->name(), Style::kBold},
-               probe->active() ? Cell("active", Style::kGreen) : Cell("inactive", Style::kYellow),
+               State(*probe),
                counted ? FormatCount(probe->runs()) : "-",
                counted && probe->runs() > 0 ? FormatCount(probe->run_time_ns() / probe->runs()) : "-",
                FormatCount(probe->records()),

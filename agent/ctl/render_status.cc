@@ -97,6 +97,7 @@ std::string RenderStatus(const v1::Status& status, const Page& page) {
   text += Field("up since", FormatUtc(started_ns) + " (" + FormatAge(page.now_wall_ns, started_ns) +
                                 "), memory " + FormatBytes(status.rss_bytes()));
   text += Field("probes", std::to_string(status.probes_active()) + " active, " +
+                              std::to_string(status.probes_idle()) + " idle, " +
                               std::to_string(status.probes_inactive()) + " inactive (ffdcctl probe list)");
   text += Field("incidents", FormatCount(status.incidents_open()) + " open, " +
                                  FormatCount(status.incidents_total()) + " in all (ffdcctl incident list)");

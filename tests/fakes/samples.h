@@ -306,6 +306,7 @@ inline v1::Status SampleStatus() {
     version: "0.1.0"
     started_at { seconds: 1763870000 }
     probes_active: 2
+    probes_idle: 1
     probes_inactive: 1
     devices {
       name: "sda"
@@ -357,12 +358,8 @@ inline v1::ProbeList SampleProbes() {
       counters { what: "filtered.readahead" count: 3 }
       counters { what: "filtered.passthrough" count: 0 }
     }
-    probes {
-      name: "block_bio"
-      active: false
-      reason: "no bio-based device present"
-      attached_to: "tp_btf/block_bio_complete"
-    }
+    probes { name: "ras" active: false reason: "not permitted: needs root, or CAP_BPF and CAP_PERFMON" }
+    probes { name: "block_bio" idle: true reason: "no bio-based device is watched" }
     probes { name: "blocked_tasks" active: true attached_to: "iter/task" drops: 2 }
     probes {
       name: "scsi"

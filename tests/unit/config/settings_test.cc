@@ -92,19 +92,18 @@ level = "debug"
 )");
   EXPECT_THAT(
       Texts(settings),
-      ElementsAre("node.name = \"n-1\"", "node.cluster = \"prod.eu_1\"", "store.url = \"dir:/srv/ffdc\"",
-                  "store.max_age = \"30d\"", "store.max_bytes = \"10GiB\"", "store.max_incidents = 5",
-                  "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"",
-                  "control.socket = \"/run/x.sock\"", "devices.include = [\"sda\", \"loop\"]",
-                  "devices.exclude = [\"wwid:naa.5000\"]", "incident.quiet_after = \"500ms\"",
-                  "detect.stall_after = \"5s\"", "detect.retries_per_minute = 10",
-                  "detect.slow_factor = 8", "watch.units = [\"nfs-server.service\", \"ceph-osd@3.service\"]",
-                  "watch.endpoints = [\"10.0.0.1:3260\", \"[fd00::1]:2379\"]",
-                  "watch.filesystems = [\"/srv\"]", "resource.raise_percent = 80",
-                  "resource.critical_percent = 95", "resource.clear_percent = 60",
-                  "periodic.calendar = \"Mon 03:00\"", "recorder.io_max_bytes = \"64KiB\"", "recorder.history_max_bytes = \"4MiB\"",
-                  "capture.runtime_dir = \"/run/x\"", "capture.collector_max_bytes = \"1MiB\"",
-                  "capture.max_parallel = 2", "log.level = \"debug\""));
+      ElementsAre(
+          "node.name = \"n-1\"", "node.cluster = \"prod.eu_1\"", "store.url = \"dir:/srv/ffdc\"",
+          "store.max_age = \"30d\"", "store.max_bytes = \"10GiB\"", "store.max_incidents = 5",
+          "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"", "control.socket = \"/run/x.sock\"",
+          "devices.include = [\"sda\", \"loop\"]", "devices.exclude = [\"wwid:naa.5000\"]",
+          "incident.quiet_after = \"500ms\"", "detect.stall_after = \"5s\"", "detect.retries_per_minute = 10",
+          "detect.slow_factor = 8", "watch.units = [\"nfs-server.service\", \"ceph-osd@3.service\"]",
+          "watch.endpoints = [\"10.0.0.1:3260\", \"[fd00::1]:2379\"]", "watch.filesystems = [\"/srv\"]",
+          "resource.raise_percent = 80", "resource.critical_percent = 95", "resource.clear_percent = 60",
+          "periodic.calendar = \"Mon 03:00\"", "recorder.io_max_bytes = \"64KiB\"",
+          "recorder.history_max_bytes = \"4MiB\"", "capture.runtime_dir = \"/run/x\"",
+          "capture.collector_max_bytes = \"1MiB\"", "capture.max_parallel = 2", "log.level = \"debug\""));
   for (const SettingText& text : DescribeSettings(settings)) EXPECT_FALSE(text.is_default) << text.key;
 }
 
@@ -192,7 +191,8 @@ TEST(Settings, ErrorsSayWhereWhatAndWhatToDo) {
        "\"[fd00::1]:2379\", not \"10.0.0.1\""},
       {"[watch]\nfilesystems = [\"srv\"]",
        "f.toml:2: watch.filesystems must be an absolute path of printable ASCII, not \"srv\""},
-      {"[resource]\nraise_percent = 101", "f.toml:2: resource.raise_percent must be between 1 and 100, not 101"},
+      {"[resource]\nraise_percent = 101",
+       "f.toml:2: resource.raise_percent must be between 1 and 100, not 101"},
       {"[periodic]\ncalendar = 5", "f.toml:2: periodic.calendar must be a string, not an integer"},
       {"[capture]\nmax_parallel = 0", "f.toml:2: capture.max_parallel must be between 1 and 64, not 0"},
   };
@@ -209,7 +209,8 @@ TEST(Settings, PercentsAreInTheirOrder) {
   EXPECT_EQ(ErrorOf("[resource]\nraise_percent = 95\nclear_percent = 96"),
             "f.toml:2: resource.raise_percent (95) must be at most resource.critical_percent (90)\n"
             "f.toml:3: resource.clear_percent (96) must be below resource.raise_percent (95)");
-  const Settings edge = Parsed("resource = { clear_percent = 89, raise_percent = 90, critical_percent = 90 }");
+  const Settings edge =
+      Parsed("resource = { clear_percent = 89, raise_percent = 90, critical_percent = 90 }");
   EXPECT_EQ(edge.resource.clear_percent, 89u);
 }
 

@@ -36,7 +36,8 @@ class UeventsTest : public testing::Test {
   }
 
   // properties: "NAME=value", any bytes but 0.
-  void Send(const std::string& action, const std::string& devpath, const std::vector<std::string>& properties) {
+  void Send(const std::string& action, const std::string& devpath,
+            const std::vector<std::string>& properties) {
     std::string text = action + "@" + devpath;
     for (const std::string& property : properties) text += '\0' + property;
     text += '\0';
