@@ -3,6 +3,7 @@
 // shows the flow. Everything here runs on the loop's thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -56,6 +57,8 @@ class Daemon {
   // For the management service (daemon_control.cc).
   [[nodiscard]] v1::Status GetStatus();
   [[nodiscard]] v1::ProbeList ListProbes() const;
+  // With what the programs' runs cost in the time from now on.
+  void MeasureProbes(std::chrono::nanoseconds time, std::function<void(Result<v1::ProbeList>)> done);
   [[nodiscard]] v1::EventList ListEvents(uint32_t limit) const;
   [[nodiscard]] v1::Config GetConfig() const;
   // Returns the whole id; done gets the bytes freed.

@@ -147,7 +147,7 @@ class IoRetryDetector final : public Detector {
       events_.Note(key, now, 0, [&](v1::Event& event) {
         event.set_severity(v1::WARNING);
         *event.mutable_subject() = std::move(subject);
-        for (std::string& id : world.related(disk)) event.add_related_ids(std::move(id));
+        AddRelated(event, world, disk);
       });
     }
     v1::Event& event = events_.Note(key, now, count, {});

@@ -231,8 +231,7 @@ class IoSlowDetector final : public Detector {
     const uint64_t seconds = opens ? direction.slow_s : 1;
     v1::Event& event = events_.Note(key, now, seconds, [&](v1::Event& fresh) {
       fresh.set_severity(v1::WARNING);
-      *fresh.mutable_subject() = world().subject(dev);
-      for (std::string& id : world().related(dev)) fresh.add_related_ids(std::move(id));
+      SetDisk(fresh, world(), dev);
       fresh.set_first_mono_ns(now - (seconds - 1) * kNsPerSecond);
     });
     SetFact(event, "op", kOps[op]);

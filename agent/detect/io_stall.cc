@@ -252,7 +252,7 @@ void IoStallDetector::Report(uint32_t dev, Disk& disk, const std::vector<uint32_
       events_.Note(Key(dev), opens ? Monotonic(*disk.silent_since_ns) : world_.clock->MonotonicNs(),
                    opens ? 1 : 0, [&](v1::Event& fresh) {
                      *fresh.mutable_subject() = *disk.subject;
-                     for (std::string& id : world_.related(dev)) fresh.add_related_ids(std::move(id));
+                     AddRelated(fresh, world_, dev);
                    });
   Describe(event, disk, above, only);
   events_.Publish(Key(dev));
