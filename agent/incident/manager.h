@@ -100,7 +100,7 @@ class IncidentManager {
   IncidentCallbacks callbacks_;
   std::map<std::string, v1::Incident> incidents_;  // by id, so oldest first
   std::map<std::string, OpenIncident> open_;
-  OpenSubjects subjects_;                                 // of the open ones
+  OpenSubjects subjects_;                                  // of the open ones
   std::unordered_map<std::string, std::string> by_event_;  // the open incident of each of their events
   uint64_t recoveries_alone_ = 0;
 };
