@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-disk=/dev/$(scsi_debug)
+disk=/dev/$(scsi_debug lbpu=1)
 start_agent
 mix() { # NAME OPTION...
 	fio --name="$1" --filename="$disk" --size=32m --runtime=3 --time_based --bsrange=4k-256k --output=/out/fio-"$1" "${@:2}"
