@@ -248,6 +248,9 @@ void Daemon::Tick() {
   disk_bytes_.Tick();
   history_->Sample();
   const FailureTotals totals = block_probe_->FailureCounts();
+  // An event opens with the record of its first failure, which tells more than a count.
+  block_probe_->Consume();
+  fault_probes_->Consume();
   for (auto& detector : detectors_) detector->OnTick(totals);
   incidents_->Tick();
   runner_->Tick();
