@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 BIN := build/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test build demo run check test bench lint asan tsan fuzz format clean
+.PHONY: help deps deps-test build demo run check test vm bench lint asan tsan fuzz format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,8 +29,11 @@ run: build ## the agent in the foreground with built-in defaults (root)
 test: deps-test ## build, then every test
 	@scripts/check.sh test
 
-check: deps-test ## lint, sanitizers, fuzzers, then every test: what must pass to land
+check: deps-test ## lint, sanitizers, fuzzers, virtual machines, every test: what must pass to land
 	@scripts/check.sh all
+
+vm: deps-test ## faults in virtual machines of stock kernels; K=6.12 one kernel, T=nvme* some (root)
+	@scripts/check.sh vm $(if $(K),--kernel '$(K)') $(if $(T),--test '$(T)')
 
 lint: deps-test ## clang-format, clang-tidy, shellcheck
 	@scripts/lint.sh

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -15,6 +16,8 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "capture/history_decoder.h"
+#include "detect/baseline_file.h"
+#include "detect/detect_tasks.h"
 #include "host_facts.h"
 
 namespace ffdc {
@@ -42,6 +45,9 @@ WorkerTasks AgentTasks() {
   WorkerTasks tasks = CaptureTasks();
   tasks.merge(StoreTasks());
   tasks.merge(IndexTasks());
+  tasks.merge(DetectTasks());
+  tasks.merge(BaselineTasks());
+  tasks.merge(PathTasks());
   return tasks;
 }
 
@@ -160,10 +166,14 @@ void Daemon::StartProbes() {
   block_probe_ = BlockProbe::Start(
       {.io_history_bytes = settings_.recorder.io_max_bytes, .quiet_after = settings_.incident.quiet_after},
       [this](const ffdc_block_error& record) {
+        // What the device said of it came before, through the other ring.
+        if (fault_probes_ != nullptr) fault_probes_->Consume();
+        path_probe_->OnRecord(record.header);
         for (auto& detector : detectors_) detector->OnRecord(record.header);
       });
   clients_ = std::make_unique<ClientResolver>();
   latencies_ = std::make_unique<LatencyWindows>(*block_probe_);
+  disk_flows_ = std::make_unique<DiskFlows>(*block_probe_);
   history_ = History::Create(
       {.max_bytes = settings_.recorder.history_max_bytes}, SystemClock(), [this](const auto& add) {
         size_t left = kMaxDevicesInHistory;
@@ -190,6 +200,7 @@ Result<> Daemon::StartDevices() {
               DeviceInventory::Open("/sys", {settings_.devices.include, settings_.devices.exclude},
                                     [this](const DeviceInventory::Change& change) { OnDevice(change); }));
   endpoints_->Rescan();
+  filesystems_ = std::make_unique<FilesystemTable>(DeviceRoots("/sys"), *devices_);
   return {};
 }
 
@@ -233,6 +244,7 @@ void Daemon::Tick() {
     if (device->watched) watched.push_back(device->dev);
   }
   latencies_->Tick(watched);
+  disk_bytes_.Tick();
   history_->Sample();
   const FailureTotals totals = block_probe_->FailureCounts();
   for (auto& detector : detectors_) detector->OnTick(totals);
@@ -359,7 +371,12 @@ void Daemon::Stop() {
   sd_notify(0, "STOPPING=1");
   constexpr uint64_t kPatienceNs = 5'000'000'000;
   const uint64_t until = SystemClock().MonotonicNs() + kPatienceNs;
-  while (index_->pending() != 0 && launcher_.alive() && SystemClock().MonotonicNs() < until) {
+  const auto written = [this] {
+    const auto waiting = std::count_if(detectors_.begin(), detectors_.end(),
+                                       [](const auto& detector) { return !detector->OnStop(); });
+    return waiting == 0 && index_->pending() == 0;
+  };
+  while (!written() && launcher_.alive() && SystemClock().MonotonicNs() < until) {
     index_->Flush();
     launcher_.Dispatch();
     usleep(1000);

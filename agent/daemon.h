@@ -25,11 +25,15 @@
 #include "incident/manager.h"
 #include "probe/block_probe.h"
 #include "probe/devices.h"
+#include "probe/disk_bytes.h"
 #include "probe/endpoints.h"
+#include "probe/disk_flows.h"
 #include "probe/fault_probes.h"
+#include "probe/filesystems.h"
 #include "probe/history.h"
 #include "probe/latency_window.h"
 #include "probe/links.h"
+#include "probe/paths.h"
 #include "probe/source.h"
 #include "store/shipper.h"
 
@@ -73,6 +77,7 @@ class Daemon {
   void AddSources();
   void AddEndpoints();
   [[nodiscard]] DetectorWorld World();
+  [[nodiscard]] std::vector<DiskLatency> LastSecondOfDisks() const;
   Result<> StartDevices();
   Result<> StartSources();
   void Tick();
@@ -111,13 +116,17 @@ class Daemon {
   std::unique_ptr<Shipper> shipper_;
   std::unique_ptr<BlockProbe> block_probe_;
   std::unique_ptr<DeviceInventory> devices_;
+  std::unique_ptr<FilesystemTable> filesystems_;
   std::vector<ProbeSourcePtr> probe_sources_;
-  FaultProbes* fault_probes_ = nullptr;  // one of them, as the next two
+  FaultProbes* fault_probes_ = nullptr;  // one of them, as the next three
+  PathProbe* path_probe_ = nullptr;
   EndpointSource* endpoints_ = nullptr;
   LinkSource* links_ = nullptr;
   std::set<uint32_t> watched_bio_devices_;
   std::unique_ptr<ClientResolver> clients_;
   std::unique_ptr<LatencyWindows> latencies_;
+  DiskByteCounter disk_bytes_;
+  std::unique_ptr<DiskFlows> disk_flows_;
   std::unique_ptr<History> history_;
   std::vector<std::unique_ptr<Detector>> detectors_;
   std::list<EventWatcher> watchers_;

@@ -1,18 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sources of observations, and what detectors may ask about the world.
 #include "daemon.h"
+#include "detect/io_limits.h"
+#include "probe/kernel_log.h"
 #include "probe/uevents.h"
+#include "probe/units.h"
 
 namespace ffdc {
 
 // One line a source: what it hears goes to every detector.
 void Daemon::AddSources() {
-  auto faults = FaultProbes::Start(
-      AllFaultSets(), [this](const ffdc_record_header& record) { Observe(&Detector::OnRecord, record); });
+  auto faults = FaultProbes::Start(AllFaultSets(), [this](const ffdc_record_header& record) {
+    path_probe_->OnRecord(record);
+    Observe(&Detector::OnRecord, record);
+  });
   fault_probes_ = faults.get();
   probe_sources_.push_back(std::move(faults));
+  auto paths =
+      PathProbe::Start({.clock = &SystemClock(),
+                        .devices = [this] { return devices_.get(); },
+                        .submit =
+                            [this](const WorkerRequest& request, std::function<void(WorkerReport)> done) {
+                              launcher_.Submit(request, std::move(done));
+                            }},
+                       [this](const PathState& state) { Observe(&Detector::OnPath, state); });
+  path_probe_ = paths.get();
+  probe_sources_.push_back(std::move(paths));
   probe_sources_.push_back(UeventSource::Start(
       {[this](const Uevent& event) { OnUevent(event); }, [this] { devices_->Rescan(); }}));
+  probe_sources_.push_back(KernelLogSource::Start([this](const KernelMessage& message) {
+    path_probe_->OnKernelMessage(message);
+    Observe(&Detector::OnKernelMessage, message);
+  }));
+  if (!settings_.watch.units.empty())
+    probe_sources_.push_back(UnitSource::Start(
+        settings_.watch.units, [this](const UnitState& state) { Observe(&Detector::OnUnit, state); }));
   AddEndpoints();
 }
 
@@ -44,6 +66,7 @@ void Daemon::AddEndpoints() {
 void Daemon::OnUevent(const Uevent& event) {
   devices_->OnUevent(event);
   if (event.subsystem == "module") fault_probes_->ModulesChanged();
+  path_probe_->OnUevent(event);
   if (event.action != "change") endpoints_->Outdated();
   Observe(&Detector::OnUevent, event);
 }
@@ -61,6 +84,7 @@ DetectorWorld Daemon::World() {
   world.options.critical_percent = settings_.resource.critical_percent;
   world.options.clear_percent = settings_.resource.clear_percent;
   world.options.periodic = settings_.periodic.calendar;
+  world.options.filesystems = settings_.watch.filesystems;
   world.options.state_dir = settings_.spool.path;
   world.subject = [this](uint32_t dev) { return devices_->SubjectOf(dev); };
   // A device that vanished with its failure was watched, or the kernel would not have told.
@@ -77,14 +101,45 @@ DetectorWorld Daemon::World() {
   world.endpoint = [this](const IpAddress& address, uint16_t port) {
     return endpoints_->Find(address, port);
   };
+  world.disk_flows = [this] { return disk_flows_->Read(devices_->All()); };
+  world.blocked_tasks = [this] {
+    const auto text = block_probe_->BlockedTasksText();
+    return text ? ParseBlockedTasks(*text) : std::vector<BlockedTask>();  // Status() says why
+  };
+  world.tightly_limited = [this](uint64_t id, uint32_t hierarchy) {
+    return TightlyLimitedDisks(clients_->Folders(id, hierarchy));
+  };
   world.client = [this](uint64_t id, uint32_t hierarchy) { return clients_->Resolve(id, hierarchy); };
+  world.identity = [this](uint32_t dev) {
+    const BlockDevice* device = devices_->Find(dev);
+    return device == nullptr ? v1::Subject() : device->subject;
+  };
+  world.fault_totals = [this] { return fault_probes_->Counts(); };
+  world.latencies = [this] { return LastSecondOfDisks(); };
   world.op_name = OpName;
   world.status_name = StatusName;
   world.request_flag_names = RequestFlagNames;
   world.submit = [this](const WorkerRequest& request, std::function<void(WorkerReport)> done) {
     launcher_.Submit(request, std::move(done));
   };
+  world.filesystems = [this] { return filesystems_->Mounted(); };
+  world.filesystem = [this](uint32_t dev) { return filesystems_->Of(dev); };
+  world.dev_by_name = [this](const std::string& name) { return filesystems_->DevOf(name); };
   return world;
+}
+
+std::vector<DiskLatency> Daemon::LastSecondOfDisks() const {
+  std::vector<DiskLatency> disks;
+  for (const BlockDevice* device : devices_->All()) {
+    if (!device->watched) continue;
+    const LatencyFigures figures = latencies_->LastSecond(device->dev);
+    if (figures.reads == 0 && figures.writes == 0) continue;
+    const DiskBytes bytes = disk_bytes_.LastSecond(device->dev);
+    disks.push_back({device->dev,
+                     {figures.reads, figures.read_p50_ns, figures.read_p99_ns, bytes.read},
+                     {figures.writes, figures.write_p50_ns, figures.write_p99_ns, bytes.written}});
+  }
+  return disks;
 }
 
 void Daemon::StartDetectors() {

@@ -105,6 +105,9 @@ void Daemon::FillProblems(v1::Status& status, const std::vector<v1::Probe>& prob
   if (!status.spool().error().empty()) add("spool " + status.spool().path() + ": " + status.spool().error());
   if (!index_->problem().empty()) add(index_->problem());
   for (const std::string& problem : runner_->problems()) add(problem);
+  for (const auto& detector : detectors_) {
+    for (const std::string& problem : detector->Problems()) add(problem);
+  }
   if (status.spool().dropped() != 0)
     add(std::to_string(status.spool().dropped()) + " captures were dropped: the spool is limited to " +
         FormatSize(status.spool().max_bytes()));

@@ -9,7 +9,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "core_fixes.bpf.h"
+#include "ffdc/abi/block.h"
+#include "task_file.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -23,8 +24,10 @@ int blocked_tasks(struct bpf_iter__task *ctx)
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
 	__u64 frames[MAX_FRAMES];
+	struct task_file file;
+	struct cgroup *cgroup;
+	__u64 switches;
 	__u32 state;
-	__u64 cgroup;
 	long bytes;
 	int i;
 
@@ -33,9 +36,15 @@ int blocked_tasks(struct bpf_iter__task *ctx)
 	state = task_state(task);
 	if (!(state & TASK_UNINTERRUPTIBLE) || (state & TASK_NOLOAD))
 		return 0;
-	cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	BPF_SEQ_PRINTF(seq, "D pid=%d tgid=%d ppid=%d comm=%s state=0x%x cgroup=%llu\n", task->pid, task->tgid,
-		       task->real_parent->tgid, task->comm, state, cgroup);
+	cgroup = task_io_cgroup(task);
+	switches = task->nvcsw + task->nivcsw;
+	file = task_file(task);
+	/* The name last: it is the task's own bytes, blanks among them. */
+	BPF_SEQ_PRINTF(seq,
+		       "D pid=%d tgid=%d ppid=%d state=0x%x start=%llu switches=%llu cgroup=%u:%llu dev=%u:%u fs=%s comm=%s\n",
+		       task->pid, task->tgid, task->real_parent->tgid, state, task_start_ns(task), switches,
+		       BPF_CORE_READ(cgroup, root, hierarchy_id), BPF_CORE_READ(cgroup, kn, id),
+		       FFDC_DEV_MAJOR(file.dev), FFDC_DEV_MINOR(file.dev), file.file_system, task->comm);
 	bytes = bpf_get_task_stack(task, frames, sizeof(frames), 0);
 #pragma unroll
 	for (i = 0; i < MAX_FRAMES; i++) {

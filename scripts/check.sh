@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds and runs test tiers: check.sh build [TARGET...] or test|asan|tsan|fuzz|all. See
-# tests/README.md.
+# Builds and runs test tiers: check.sh build [TARGET...], vm [OPTION OF tests/vm/run.py...]
+# or test|asan|tsan|fuzz|all. See tests/README.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -47,6 +47,16 @@ fuzz() {
 	done
 }
 
+vm() { # [OPTION...]
+	step 'Virtual machines'
+	# Other binaries than this tree's, such as instrumented ones: FFDC_BIN names their folder.
+	if [ -z "${FFDC_BIN:-}" ]; then
+		build release ffdcd ffdcctl
+		local FFDC_BIN=build/bin
+	fi
+	FFDC_BIN=$FFDC_BIN PYTHONDONTWRITEBYTECODE=1 tests/vm/run.py "$@"
+}
+
 test_all() {
 	step 'Every test'
 	build release
@@ -59,16 +69,18 @@ test) test_all ;;
 asan) asan ;;
 tsan) tsan ;;
 fuzz) fuzz ;;
+vm) vm "${@:2}" ;;
 all)
 	step 'Lint'
 	scripts/lint.sh
 	asan
 	tsan
 	fuzz
+	vm
 	test_all
 	;;
 *)
-	echo "check.sh: unknown tier '$1': use build, test, asan, tsan, fuzz or all" >&2
+	echo "check.sh: unknown tier '$1': use build, test, vm, asan, tsan, fuzz or all" >&2
 	exit 2
 	;;
 esac

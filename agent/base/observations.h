@@ -30,6 +30,7 @@ struct Uevent {
 // One record of the kernel's log.
 struct KernelMessage {
   uint32_t level = 6;      // 0 emergency ... 7 debug
+  uint32_t facility = 0;   // 0: the kernel itself; else a process wrote it to /dev/kmsg, and may say anything
   uint64_t time_ns = 0;    // CLOCK_MONOTONIC, within some milliseconds
   std::string text;        // valid UTF-8
   std::string properties;  // "SUBSYSTEM=block DEVICE=b8:0"; empty: none
@@ -49,6 +50,8 @@ struct PathState {
   uint32_t paths_total = 0;
   uint64_t time_ns = 0;  // CLOCK_MONOTONIC: when the kernel, or else the agent, knew
   std::vector<std::string> related_ids;
+  // Of a network filesystem: the device numbers of its mounts, which tasks that wait for it name.
+  std::vector<uint32_t> mount_devs;
 };
 
 // An interface, neighbour or route towards a watched endpoint.
@@ -77,7 +80,24 @@ struct UnitState {
 struct DiskFlow {
   uint32_t dev = 0;        // major << 20 | minor
   uint64_t completed = 0;  // since boot
-  uint64_t in_flight = 0;
+  uint64_t in_flight = 0;  // at least: where not all can be counted, 1 stands for them
+  bool stacked = false;    // in flight may mean: held back by a device below, or on the way to it
+  // Who waits, where the kernel tells that without a task that does (device mapper).
+  uint64_t cgroup_id = 0;
+  uint32_t cgroup_hierarchy = 0;
+};
+
+// How fast one whole disk answered in the last second.
+struct DiskLatency {
+  struct Answers {
+    uint32_t count = 0;  // of those that were timed
+    uint64_t p50_ns = 0;
+    uint64_t p99_ns = 0;
+    uint64_t bytes = 0;  // of all that ended; 0 where the kernel does not count
+  };
+  uint32_t dev = 0;  // major << 20 | minor
+  Answers read;
+  Answers write;
 };
 
 }  // namespace ffdc

@@ -14,6 +14,11 @@ void AppendEscaped(std::string& text, std::string_view bytes) {
   }
 }
 
+bool IsControl(std::string_view character) {
+  const auto byte = static_cast<unsigned char>(character.front());
+  return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+}
+
 }  // namespace
 
 // RFC 3629, section 4: no overlong forms, no surrogates, nothing past U+10FFFF.
@@ -48,5 +53,11 @@ std::string EscapeBytes(std::string_view bytes, bool (*is_refused)(std::string_v
   }
   return text;
 }
+
+std::string Utf8Text(std::string_view bytes) {
+  return EscapeBytes(bytes, [](std::string_view) { return false; });
+}
+
+std::string PlainText(std::string_view bytes) { return EscapeBytes(bytes, IsControl); }
 
 }  // namespace ffdc

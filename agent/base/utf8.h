@@ -18,4 +18,10 @@ size_t Utf8SequenceLength(std::string_view bytes);
 // do the bytes of each character (a whole sequence) that `is_refused`.
 std::string EscapeBytes(std::string_view bytes, bool (*is_refused)(std::string_view character));
 
+// Valid UTF-8 whatever came in: bytes that are none become the text "\xNN".
+std::string Utf8Text(std::string_view bytes);
+// As Utf8Text, and control characters but the tab also become "\xNN": one line,
+// and nothing that a terminal obeys.
+std::string PlainText(std::string_view bytes);
+
 }  // namespace ffdc

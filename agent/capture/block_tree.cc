@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "capture/block_stack.h"
 #include "capture/text.h"
 

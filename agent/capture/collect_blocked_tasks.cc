@@ -9,9 +9,9 @@
 #include "base/fd.h"
 #include "base/fs.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "capture/blocked_tasks.h"
 #include "capture/collector.h"
-#include "capture/text.h"
 
 namespace ffdc {
 namespace {

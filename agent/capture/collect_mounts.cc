@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/mountinfo.h"
+#include "base/utf8.h"
 #include "capture/collect_util.h"
 #include "capture/collector.h"
 #include "capture/node_state.h"

@@ -4,9 +4,9 @@
 #include <chrono>
 
 #include "base/fs.h"
+#include "base/utf8.h"
 #include "capture/collector.h"
 #include "capture/node_state.h"
-#include "capture/text.h"
 
 namespace ffdc {
 namespace {

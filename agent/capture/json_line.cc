@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "capture/text.h"
+#include "base/utf8.h"
 
 namespace ffdc {
 

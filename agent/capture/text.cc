@@ -8,20 +8,6 @@
 #include "base/utf8.h"
 
 namespace ffdc {
-namespace {
-
-bool IsControl(std::string_view character) {
-  const auto byte = static_cast<unsigned char>(character.front());
-  return (byte < 0x20 && byte != '\t') || byte == 0x7f;
-}
-
-}  // namespace
-
-std::string Utf8Text(std::string_view bytes) {
-  return EscapeBytes(bytes, [](std::string_view) { return false; });
-}
-
-std::string PlainText(std::string_view bytes) { return EscapeBytes(bytes, IsControl); }
 
 std::string HumanBytes(uint64_t bytes) {
   constexpr std::array<const char*, 7> kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -108,7 +108,7 @@ ClientResolver::ClientResolver(const std::filesystem::path& proc) {
   }
 }
 
-std::string ClientResolver::PathOf(uint64_t cgroup_id, uint32_t hierarchy) const {
+std::string ClientResolver::PathOf(uint64_t cgroup_id, uint32_t hierarchy, std::string* root_path) const {
   alignas(file_handle) std::array<char, sizeof(file_handle) + sizeof cgroup_id> buffer{};
   auto* handle = reinterpret_cast<file_handle*>(buffer.data());
   handle->handle_bytes = sizeof cgroup_id;
@@ -121,9 +121,21 @@ std::string ClientResolver::PathOf(uint64_t cgroup_id, uint32_t hierarchy) const
     std::error_code code;
     const std::string path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd.get()), code);
     if (code || !StartsWith(path, root.path)) continue;
+    if (root_path != nullptr) *root_path = root.path;
     return path.size() == root.path.size() ? "/" : path.substr(root.path.size());
   }
   return {};
+}
+
+std::vector<std::filesystem::path> ClientResolver::Folders(uint64_t cgroup_id, uint32_t hierarchy) const {
+  std::vector<std::filesystem::path> folders;
+  std::string root;
+  std::string path = cgroup_id == 0 ? std::string() : PathOf(cgroup_id, hierarchy, &root);
+  while (path.size() > 1) {
+    folders.emplace_back(root + path);
+    path.resize(path.rfind('/'));
+  }
+  return folders;
 }
 
 v1::Client ClientResolver::Resolve(uint64_t cgroup_id, uint32_t hierarchy) {

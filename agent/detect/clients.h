@@ -25,15 +25,18 @@ class ClientResolver {
   explicit ClientResolver(const std::filesystem::path& proc = "/proc");
   // id: kernfs id of the cgroup, hierarchy: 0 = v2. Type "" for id 0 (nobody known).
   v1::Client Resolve(uint64_t cgroup_id, uint32_t hierarchy);
+  // The folder of the cgroup and of each above it, but for the hierarchy's root; none where it is gone.
+  [[nodiscard]] std::vector<std::filesystem::path> Folders(uint64_t cgroup_id, uint32_t hierarchy) const;
 
  private:
-  std::string PathOf(uint64_t cgroup_id, uint32_t hierarchy) const;
-
   struct Hierarchy {
     std::string path;
     bool unified = false;
     Fd fd;
   };
+  // Below the root of its hierarchy, which *root gets.
+  std::string PathOf(uint64_t cgroup_id, uint32_t hierarchy, std::string* root = nullptr) const;
+
   std::vector<Hierarchy> hierarchies_;
   std::map<std::pair<uint32_t, uint64_t>, v1::Client> cache_;
 };

@@ -16,10 +16,12 @@
 #include "base/blocked_tasks.h"
 #include "base/clock.h"
 #include "base/endpoint.h"
+#include "base/filesystems.h"
 #include "base/launcher.h"
 #include "base/observations.h"
 #include "base/uuid.h"
 #include "ffdc/abi/block.h"
+#include "ffdc/abi/fault.h"
 #include "ffdc/v1/incident.pb.h"
 
 namespace ffdc {
@@ -39,9 +41,14 @@ struct DetectorOptions {
   uint32_t raise_percent = 75;       // resource.threshold
   uint32_t critical_percent = 90;
   uint32_t clear_percent = 70;
-  std::string periodic;   // calendar expression; empty: none
-  std::string state_dir;  // where what was learned survives a restart
+  std::string periodic;                  // calendar expression; empty: none
+  std::vector<std::string> filesystems;  // mount points whose fill level is watched; empty: all
+  std::string state_dir;                 // where what was learned survives a restart
 };
+
+// What the programs that only failures reach have counted: of one (kind, object, detail), since
+// the agent started. The kernel may drop entries where there are too many.
+using FaultTotals = std::vector<std::pair<ffdc_fault_key, ffdc_fault_entry>>;
 
 // What a detector may ask about the world; the daemon answers from the probes. A
 // detector's constructor must stand that any of these functions is empty (a test
@@ -68,11 +75,24 @@ struct DetectorWorld {
   std::function<std::vector<BlockedTask>()> blocked_tasks;
   // Who owns a cgroup; type "" where nobody is known.
   std::function<v1::Client(uint64_t cgroup_id, uint32_t hierarchy)> client;
+  // Disks on which a cgroup is held to so little I/O that it may wait for seconds by order.
+  std::function<std::vector<uint32_t>(uint64_t cgroup_id, uint32_t hierarchy)> tightly_limited;
   std::function<std::string(uint8_t)> op_name;
   std::function<std::string(uint8_t)> status_name;
   std::function<std::vector<std::string>(uint32_t)> request_flag_names;
+  // As `subject`, without its users, which take time to find.
+  std::function<v1::Subject(uint32_t dev)> identity;
+  // Read anew each time: a system call an entry.
+  std::function<FaultTotals()> fault_totals;
+  // Of the last second, those watched disks that completed reads or writes in it.
+  std::function<std::vector<DiskLatency>()> latencies;
   // Runs a worker (base/launcher.h) for what may hang; `done` runs on the loop's thread.
   std::function<void(const WorkerRequest&, std::function<void(WorkerReport)> done)> submit;
+  // Every filesystem mounted from a block device; the one of a disk, a partition or an st_dev.
+  std::function<std::vector<Filesystem>()> filesystems;
+  std::function<Filesystem(uint32_t dev)> filesystem;
+  // The number of a disk or partition by its name, "sda1"; 0: none.
+  std::function<uint32_t(const std::string& name)> dev_by_name;
 };
 
 using FailureTotals = std::vector<std::pair<ffdc_storm_key, ffdc_storm_entry>>;
@@ -93,6 +113,11 @@ class Detector {
   virtual void OnTick(const FailureTotals& /*totals*/) {}
   // Twice a second: what has no moment of its own, such as that nothing happens.
   virtual void OnPoll() {}
+  // The agent ends: starts to write down what must survive. Asked again until it is true that all
+  // of it is written, or for some seconds.
+  virtual bool OnStop() { return true; }
+  // What keeps it from doing its work, for `ffdcctl status`.
+  [[nodiscard]] virtual std::vector<std::string> Problems() const { return {}; }
 };
 
 using DetectorFactory = std::unique_ptr<Detector> (*)(const DetectorWorld&, EventSink);

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "detect/detector.h"
+#include "detect/device_sayings.h"
 
 namespace ffdc {
 namespace {
@@ -34,9 +35,11 @@ v1::Severity SeverityOf(const ffdc_storm_key& key) {
 
 class IoErrorDetector final : public Detector {
  public:
-  IoErrorDetector(const DetectorWorld& world, EventSink sink) : world_(world), sink_(std::move(sink)) {}
+  IoErrorDetector(const DetectorWorld& world, EventSink sink)
+      : world_(world), sink_(std::move(sink)), sayings_(world) {}
 
   void OnRecord(const ffdc_record_header& header) override {
+    if (const uint32_t dev = sayings_.Hear(header); dev != 0) return ExplainAgain(dev);
     if (header.kind != FFDC_RECORD_BLOCK_ERROR && header.kind != FFDC_RECORD_BIO_ERROR) return;
     const auto& record = reinterpret_cast<const ffdc_block_error&>(header);
     const ffdc_storm_key key{record.dev, record.op, record.status, static_cast<uint16_t>(header.kind)};
@@ -102,6 +105,15 @@ class IoErrorDetector final : public Detector {
     Begin(device.event, key.dev);
     Count(device, key, entry.total, entry.suppressed, entry.last_ns);
     Send(device, EventPhase::kOpened);
+  }
+
+  // What the device said came after the block layer's record.
+  void ExplainAgain(uint32_t dev) {
+    const auto found = devices_.find(dev);
+    if (found == devices_.end()) return;
+    v1::Event& event = found->second.event;
+    for (v1::FailedIo& io : *event.mutable_evidence())
+      if (io.detail().empty() && sayings_.Explain(dev, io, event)) found->second.changed = true;
   }
 
   Totals Settled(const ffdc_storm_key& key) const {
@@ -174,7 +186,10 @@ class IoErrorDetector final : public Detector {
       text += " (" + error.status() + ")";
     }
     if (event.errors_size() > 3) text += ", ...";
-    if (event.evidence_size() != 0) text += ", first at sector " + std::to_string(event.evidence(0).sector());
+    if (event.evidence_size() == 0) return text;
+    const v1::FailedIo& first = event.evidence(0);
+    text += ", first at sector " + std::to_string(first.sector());
+    if (!first.detail().empty()) text += ": " + first.detail();
     return text;
   }
 
@@ -193,6 +208,7 @@ class IoErrorDetector final : public Detector {
     io.set_status(world_.status_name(record.status));
     io.set_device(event.subject().name());
     if (!client.type().empty()) *io.mutable_client() = std::move(client);
+    sayings_.Explain(record.dev, io, event);
   }
 
   // Counts the failures that were sent one by one; storm control keeps the rest back.
@@ -210,6 +226,7 @@ class IoErrorDetector final : public Detector {
 
   DetectorWorld world_;
   EventSink sink_;
+  DeviceSayings sayings_;
   std::map<uint32_t, Device> devices_;                  // with an open event
   std::map<ffdc_storm_key, Totals, KeyOrder> settled_;  // counted in events that have ended
 };

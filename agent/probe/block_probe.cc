@@ -13,6 +13,9 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/fs.h"
+#include "base/text.h"
+#include "ffdc/abi/bio_flow.h"
 #include "ffdc/abi/block_state.h"
 #include "probe/bpf_support.h"
 #include "probe/flight_recorder.h"
@@ -46,6 +49,20 @@ void AddCounter(v1::Probe& probe, const std::string& what, uint64_t count, const
   loss.set_what(what);
   loss.set_count(count);
   loss.set_detail(detail);
+}
+
+// 0: device mapper is not there (yet).
+uint32_t DeviceMapperMajor() {
+  const std::string devices = ReadLine("/proc/devices");  // a list in memory: the read cannot block
+  std::string_view text = devices;
+  bool block = false;
+  while (!text.empty()) {
+    std::string_view line = NextLine(text);
+    if (line == "Block devices:") block = true;
+    const auto major = ParseNumber<uint32_t>(NextWord(line));
+    if (block && major && Trim(line) == "device-mapper") return *major;
+  }
+  return 0;
 }
 
 class KernelBlockProbe : public BlockProbe {
@@ -92,6 +109,8 @@ class KernelBlockProbe : public BlockProbe {
   [[nodiscard]] int blocked_tasks_link_fd() const override {
     return tasks_link_ ? bpf_link__fd(tasks_link_.get()) : -1;
   }
+  [[nodiscard]] Result<std::string> BlockedTasksText() const override;
+  [[nodiscard]] BioFlow BiosOf(uint32_t dev) override;
   [[nodiscard]] std::vector<v1::Probe> Status() const override;
   [[nodiscard]] uint64_t history_records(uint64_t* oldest_mono_ns) const override {
     if (oldest_mono_ns != nullptr) *oldest_mono_ns = 0;
@@ -119,6 +138,10 @@ class KernelBlockProbe : public BlockProbe {
   BpfRingBuffer ring_;
   BpfLink io_link_;
   BpfLink bio_link_;
+  BpfLink bio_queue_link_;
+  uint32_t dm_major_ = 0;
+  uint64_t bio_misses_ = 0;      // completions that block_bio did not see
+  uint64_t bios_sure_from_ = 0;  // what came before may have gone unseen
   BpfLink tasks_link_;
   std::optional<FlightRecorder> recorder_;
   std::optional<LatencyTable> latencies_;
@@ -246,15 +269,60 @@ void KernelBlockProbe::RemoveDevice(uint32_t dev) {
 }
 
 void KernelBlockProbe::SetBioDevices(bool any) {
-  if (!bio_ || any == (bio_link_ != nullptr)) return;
+  if (!bio_) return;
+  if (any && dm_major_ == 0) {
+    dm_major_ = DeviceMapperMajor();
+    if (dm_major_ != 0) bio_->data->dm_major = dm_major_;
+  }
+  if (any == (bio_link_ != nullptr)) return;
   if (!any) {
+    bio_queue_link_.reset();
     bio_link_.reset();
     bio_reason_ = "no bio-based device is watched";
     return;
   }
   auto link = AttachProgram(bio_->progs.block_bio_complete);
   bio_reason_ = link ? std::string() : link.error().message;
-  if (link) bio_link_ = std::move(*link);
+  if (!link) return;
+  bio_link_ = std::move(*link);
+  // Without it, failures are told of all the same. Last: no bio may come seen and go unseen.
+  bios_sure_from_ = SystemClock().MonotonicNs();
+  auto queue_link = AttachProgram(bio_->progs.block_bio_queue);
+  if (queue_link) {
+    bio_queue_link_ = std::move(*queue_link);
+  } else {
+    bio_reason_ = "stalls of device mapper may not be seen: " + queue_link.error().message;
+  }
+}
+
+BioFlow KernelBlockProbe::BiosOf(uint32_t dev) {
+  const uint32_t minor = FFDC_DEV_MINOR(dev);
+  ffdc_bio_flow flow{};
+  if (!bio_queue_link_ || FFDC_DEV_MAJOR(dev) != dm_major_ || minor >= FFDC_BIO_FLOWS) return {};
+  const uint64_t now = SystemClock().MonotonicNs();
+  const uint64_t misses = GetProgramStats(bio_->progs.block_bio_complete).misses;
+  if (std::exchange(bio_misses_, misses) != misses) bios_sure_from_ = now;
+  if (bpf_map_lookup_elem(bpf_map__fd(bio_->maps.bio_flows), &minor, &flow) != 0) return {};
+  const bool waiting = flow.queued_ns > std::max<uint64_t>(flow.completed_ns, bios_sure_from_);
+  return {waiting, flow.completed, flow.cgroup_id, flow.cgroup_hierarchy};
+}
+
+Result<std::string> KernelBlockProbe::BlockedTasksText() const {
+  constexpr size_t kMaxBytes = 4u << 20;  // some 4,000 tasks
+  if (!tasks_link_) return Fail(tasks_reason_);
+  const Fd iterator(::bpf_iter_create(bpf_link__fd(tasks_link_.get())));
+  if (!iterator.valid()) return FailErrno("cannot open the BPF task iterator");
+  std::string text;
+  std::vector<char> buffer(64u << 10);
+  while (text.size() < kMaxBytes) {
+    const ssize_t got = read(iterator.get(), buffer.data(), buffer.size());
+    // EAGAIN: it looked at many tasks and found none to tell of yet.
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0) return FailErrno("cannot read the BPF task iterator");
+    if (got == 0) break;
+    text.append(buffer.data(), static_cast<size_t>(got));
+  }
+  return text;
 }
 
 std::vector<FailureCount> KernelBlockProbe::FailureCounts() const {
@@ -302,7 +370,9 @@ std::vector<v1::Probe> KernelBlockProbe::Status() const {
     if (link) probe.set_attached_to(hook);
   };
   add("block_io", "tp_btf/block_rq_complete", io_link_, io_reason_);
-  add("block_bio", "tp_btf/block_bio_complete", bio_link_, bio_reason_);
+  add("block_bio",
+      bio_queue_link_ ? "tp_btf/block_bio_complete, tp_btf/block_bio_queue" : "tp_btf/block_bio_complete",
+      bio_link_, bio_reason_);
   add("blocked_tasks", "iter/task", tasks_link_, tasks_reason_);
   v1::Probe& io = probes[0];
   v1::Probe& bio = probes[1];

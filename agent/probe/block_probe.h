@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/result.h"
 #include "ffdc/abi/block.h"
 #include "ffdc/v1/manifest.pb.h"
 
@@ -53,6 +54,14 @@ struct LatencyCounts {
 uint64_t LatencyQuantileNs(const std::vector<uint32_t>& later, const std::vector<uint32_t>& earlier,
                            double q);
 
+// Bios of a bio-based device mapper device, while such devices are watched.
+struct BioFlow {
+  bool waiting = false;    // one came after the last that went
+  uint64_t completed = 0;  // so many went
+  uint64_t cgroup_id = 0;  // who sent the last; hierarchy: as in struct ffdc_block_error
+  uint32_t cgroup_hierarchy = 0;
+};
+
 class BlockProbe {
  public:
   using RecordSink = std::function<void(const ffdc_block_error&)>;
@@ -76,13 +85,18 @@ class BlockProbe {
   // dev: whole disk. Watched devices get a latency histogram while there is room.
   virtual void SetDevice(uint32_t dev, bool watched) = 0;
   virtual void RemoveDevice(uint32_t dev) = 0;
-  // block_bio is attached only while a watched device is bio-based.
+  // block_bio is attached only while a watched device is bio-based. Say it again for each that comes.
   virtual void SetBioDevices(bool any) = 0;
 
   [[nodiscard]] virtual std::vector<FailureCount> FailureCounts() const = 0;
   [[nodiscard]] virtual LatencyCounts Latencies(uint32_t dev) const = 0;
   // A link fd of the blocked-task iterator (iter/task), for bpf_iter_create in a worker; -1: none.
   [[nodiscard]] virtual int blocked_tasks_link_fd() const = 0;
+  // What that iterator tells now, for ParseBlockedTasks (base/blocked_tasks.h). It takes no lock
+  // that a failed disk could hold, and some 100 ns for each task there is.
+  [[nodiscard]] virtual Result<std::string> BlockedTasksText() const = 0;
+  // Of those that SetBioDevices(true) is for.
+  [[nodiscard]] virtual BioFlow BiosOf(uint32_t dev) = 0;
   [[nodiscard]] virtual std::vector<v1::Probe> Status() const = 0;
   // Records now in the recorder, and the time of the oldest (0: none).
   [[nodiscard]] virtual uint64_t history_records(uint64_t* oldest_mono_ns) const = 0;

@@ -150,6 +150,10 @@ DeviceRoots::DeviceRoots(const fs::path& sysfs_root) : sysfs(sysfs_root.lexicall
   udev_data = sysfs.parent_path() / "run/udev/data";
 }
 
+std::string UdevProperty(const DeviceRoots& roots, uint32_t dev, std::string_view key) {
+  return UdevProperties(roots, dev).Get(key);
+}
+
 std::string PrintableUtf8(std::string_view bytes) { return EscapeBytes(bytes, IsControl); }
 
 void HiddenDisks::Load() {

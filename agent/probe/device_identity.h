@@ -42,6 +42,9 @@ class HiddenDisks {
 // strings and terminals take nothing else.
 std::string PrintableUtf8(std::string_view bytes);
 
+// Of the device in udev's database: a file on a tmpfs. Empty: none.
+std::string UdevProperty(const DeviceRoots& roots, uint32_t dev, std::string_view key);
+
 // All but watched, reason, iostats and used_by. nullopt: no such disk.
 std::optional<BlockDevice> ReadDevice(const DeviceRoots& roots, const std::string& name, HiddenDisks& hidden);
 // "loop:/srv/disk.img"; empty: not a loop device, or nothing attached.

@@ -8,8 +8,16 @@ namespace {
 
 constexpr uint32_t kMinute = 60;
 
+uint32_t Timed(const std::vector<uint32_t>& later, const std::vector<uint32_t>& earlier) {
+  uint32_t sum = 0;
+  for (uint32_t bucket = 0; bucket <= FFDC_HIST_LAST && bucket < later.size(); ++bucket)
+    sum += later[bucket] - (bucket < earlier.size() ? earlier[bucket] : 0);
+  return sum;
+}
+
 LatencyFigures Between(const LatencyCounts& later, const LatencyCounts& earlier) {
-  return {LatencyQuantileNs(later.read, earlier.read, 0.5), LatencyQuantileNs(later.read, earlier.read, 0.99),
+  return {Timed(later.read, earlier.read), Timed(later.write, earlier.write),
+          LatencyQuantileNs(later.read, earlier.read, 0.5), LatencyQuantileNs(later.read, earlier.read, 0.99),
           LatencyQuantileNs(later.write, earlier.write, 0.5),
           LatencyQuantileNs(later.write, earlier.write, 0.99)};
 }

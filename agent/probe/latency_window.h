@@ -13,6 +13,8 @@
 namespace ffdc {
 
 struct LatencyFigures {
+  uint32_t reads = 0;  // those that were timed
+  uint32_t writes = 0;
   uint64_t read_p50_ns = 0;
   uint64_t read_p99_ns = 0;
   uint64_t write_p50_ns = 0;

@@ -50,13 +50,18 @@ static __always_inline __u32 request_part_dev(struct request *rq, __u32 whole)
 }
 
 /* 309dca309fc3 ("block: store a block_device pointer in struct bio", 5.12). */
-static __always_inline __u32 bio_dev(struct bio *bio)
+static __always_inline struct gendisk *bio_disk(struct bio *bio)
 {
 	struct bio___old *old = (void *)bio;
 
 	if (bpf_core_field_exists(old->bi_disk))
-		return disk_dev(old->bi_disk);
-	return disk_dev(bio->bi_bdev->bd_disk);
+		return old->bi_disk;
+	return bio->bi_bdev->bd_disk;
+}
+
+static __always_inline __u32 bio_dev(struct bio *bio)
+{
+	return disk_dev(bio_disk(bio));
 }
 
 /* Before 5.12 a bio that has been submitted points to the whole disk. */
@@ -146,6 +151,27 @@ static __always_inline struct cgroup *bio_cgroup(struct bio *bio)
 	return BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup);
 }
 
+/*
+ * The cgroup that a task's I/O is charged to: where the I/O controller is a v1
+ * hierarchy that one's, else the task's own, be the controller enabled for it or
+ * for one above it only. May be NULL.
+ */
+static __always_inline struct cgroup *task_io_cgroup(struct task_struct *task)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct cgroup_subsys_state *css = NULL;
+
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, io_cgrp_id)) {
+		const __u64 id = bpf_core_enum_value(enum cgroup_subsys_id, io_cgrp_id);
+		const void *subsys = __builtin_preserve_access_index(&set->subsys);
+
+		bpf_probe_read_kernel(&css, sizeof(css), subsys + id * sizeof(css));
+		if (BPF_CORE_READ(css, cgroup, root, hierarchy_id))
+			return BPF_CORE_READ(css, cgroup);
+	}
+	return BPF_CORE_READ(set, dfl_cgrp);
+}
+
 /* 2f064a59a11f ("sched: Change task_struct::state", 5.14). */
 static __always_inline __u32 task_state(struct task_struct *task)
 {
@@ -154,6 +180,28 @@ static __always_inline __u32 task_state(struct task_struct *task)
 	if (bpf_core_field_exists(old->state))
 		return (__u32)BPF_CORE_READ(old, state);
 	return BPF_CORE_READ(task, __state);
+}
+
+/* cf25e24db61c ("time: Rename tsk->real_start_time to ->start_boottime", 5.5). */
+static __always_inline __u64 task_start_ns(struct task_struct *task)
+{
+	struct task_struct___old *old = (void *)task;
+
+	if (bpf_core_field_exists(old->real_start_time))
+		return BPF_CORE_READ(old, real_start_time);
+	return BPF_CORE_READ(task, start_boottime);
+}
+
+/*
+ * The argument of tp_btf/block_bio_queue. e8a676d61c07 ("block: simplify and
+ * extend the block_bio_merge tracepoint class", 5.11, as was the end of struct
+ * hd_struct) took the queue before it away.
+ */
+static __always_inline struct bio *queued_bio(unsigned long long *ctx)
+{
+	if (bpf_core_type_exists(struct hd_struct))
+		return (struct bio *)ctx[1];
+	return (struct bio *)ctx[0];
 }
 
 #endif

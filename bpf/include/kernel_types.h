@@ -62,6 +62,7 @@ enum {
 };
 /* These move: read them with bpf_core_enum_value. */
 enum req_flag_bits { __REQ_RAHEAD = 19 };
+enum mq_rq_state { MQ_RQ_COMPLETE = 2 };
 enum rqf_flags { /* since 6.11; macros before */
 	__RQF_FLUSH_SEQ = 1,
 	__RQF_IO_STAT = 8,
@@ -86,17 +87,22 @@ struct device {
 struct hd_struct { /* before 5.11 */
 	struct device __dev;
 };
+struct request_queue;
 struct gendisk {
 	int major;
 	int first_minor;
+	char disk_name[32];
+	struct request_queue *queue;
 };
 struct block_device {
 	__u32 bd_dev;
 	struct gendisk *bd_disk;
 };
+struct blk_mq_ops;
 struct request_queue {
 	int id;
 	struct gendisk *disk;
+	const struct blk_mq_ops *mq_ops;
 };
 
 struct kernfs_node {
@@ -142,25 +148,94 @@ struct request {
 	struct bio *bio;
 	struct block_device *part;
 	__u64 start_time_ns;
+	__u32 __data_len;
+	enum mq_rq_state state;
 };
 struct request___old {
 	struct gendisk *rq_disk;
 	struct hd_struct *part;
 };
 
+struct scsi_cmnd {
+	int retries;
+	int allowed;
+	unsigned char cmnd[32];
+	unsigned char *sense_buffer;
+	int result;
+};
+struct scsi_cmnd___old {
+	unsigned char *cmnd;
+};
+
+struct nvme_ctrl {
+	int instance;
+};
+struct nvme_request {
+	__u8 retries;
+	__u16 status;
+	struct nvme_ctrl *ctrl;
+};
+
+enum cgroup_subsys_id { io_cgrp_id = 1 }; /* moves: read it with bpf_core_enum_value */
 struct css_set {
+	struct cgroup_subsys_state *subsys[16];
 	struct cgroup *dfl_cgrp;
 };
+
+struct file_system_type {
+	const char *name;
+	int fs_flags;
+};
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_magic;
+	struct file_system_type *s_type;
+};
+struct inode {
+	unsigned short i_mode;
+	__u32 i_rdev;
+	unsigned long i_ino;
+	struct super_block *i_sb;
+};
+struct file {
+	struct inode *f_inode;
+};
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+struct files_struct {
+	struct fdtable *fdt;
+};
+/* The user's registers, of x86-64 and of arm64. */
+struct pt_regs___x86 {
+	unsigned long di;
+	unsigned long orig_ax;
+	unsigned long cs;
+};
+struct pt_regs___arm64 {
+	__u64 orig_x0;
+	__s32 syscallno;
+	__u64 pstate;
+};
+enum bpf_func_id { BPF_FUNC_task_pt_regs = 175 }; /* since 5.15 */
+
 struct task_struct {
 	unsigned int __state;
+	unsigned int flags;
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
 	char comm[16];
+	unsigned long nvcsw;
+	unsigned long nivcsw;
+	__u64 start_boottime;
+	struct files_struct *files;
 	struct css_set *cgroups;
 };
 struct task_struct___old {
 	volatile long state;
+	__u64 real_start_time;
 };
 
 struct ns_common {
@@ -203,6 +278,37 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+/* include/linux/sunrpc: in the module sunrpc */
+struct __kernel_sockaddr_storage {
+	__u16 ss_family;
+};
+struct rpc_xprt {
+	struct __kernel_sockaddr_storage addr;
+	char *servername;
+};
+struct rpc_clnt {
+	__u32 cl_prog;
+};
+struct rpc_task {
+	int tk_status;
+	struct rpc_clnt *tk_client;
+	struct rpc_xprt *tk_xprt;
+};
+
+/* Filesystems. */
+struct address_space {
+	struct inode *host;
+};
+struct xfs_mount {
+	struct super_block *m_super;
+};
+
+/* Hardware errors. */
+struct mce {
+	__u64 status;
+	__u8 bank;
 };
 
 #pragma clang attribute pop

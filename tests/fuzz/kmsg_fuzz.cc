@@ -5,8 +5,8 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "capture/kmsg.h"
-#include "capture/text.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto record = ffdc::ParseKmsg({reinterpret_cast<const char*>(data), size});

@@ -13,7 +13,7 @@
 enum ffdc_fault_kind {
 	FFDC_FAULT_SCSI_TIMEOUT = 16, /* scsi.h: a command timed out */
 	FFDC_FAULT_SCSI_ERROR = 17,   /* scsi.h: a command ended with an error, retried or not */
-	FFDC_FAULT_REQUEUE = 18,      /* requeue.h: a request went back to its queue */
+	FFDC_FAULT_REQUEUE = 18,      /* an answered request is tried again: counted (object = dev), not sent */
 	FFDC_FAULT_NVME_ERROR = 19,   /* nvme.h: a command ended with a status */
 	FFDC_FAULT_NVME_TIMEOUT = 20, /* nvme.h */
 	FFDC_FAULT_SOCKET = 24,	      /* socket.h: a connection failed, was reset, or retransmits */

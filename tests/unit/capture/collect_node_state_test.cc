@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/utf8.h"
 #include "capture/node_state.h"
 #include "capture/text.h"
 #include "collect_fixture.h"

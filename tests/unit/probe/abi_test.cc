@@ -11,11 +11,17 @@
 #include <string>
 
 #include "ffdc/abi/block_state.h"
+#include "ffdc/abi/fault.h"
+#include "ffdc/abi/nvme.h"
+#include "ffdc/abi/scsi.h"
+#include "ffdc/abi/socket.h"
 
 // The generated headers need the types above.
 #include "block_bio.skel.h"
 #include "block_io.skel.h"
-#include "ffdc/abi/socket.h"
+#include "nvme.skel.h"
+#include "requeue.skel.h"
+#include "scsi.skel.h"
 #include "sockets.skel.h"
 
 namespace ffdc {
@@ -76,6 +82,42 @@ const std::map<std::string, Layout>& Expected() {
   return layouts;
 }
 
+// Of the programs that only failures reach.
+const std::map<std::string, Layout>& ExpectedOfFaults() {
+  static const std::map<std::string, Layout> layouts = {
+      FFDC_LAYOUT(ffdc_record_header, FFDC_FIELD(ffdc_record_header, kind),
+                  FFDC_FIELD(ffdc_record_header, size_bytes), FFDC_FIELD(ffdc_record_header, time_ns)),
+      FFDC_LAYOUT(ffdc_fault_key, FFDC_FIELD(ffdc_fault_key, object), FFDC_FIELD(ffdc_fault_key, kind),
+                  FFDC_FIELD(ffdc_fault_key, detail)),
+      FFDC_LAYOUT(ffdc_fault_entry, FFDC_FIELD(ffdc_fault_entry, total),
+                  FFDC_FIELD(ffdc_fault_entry, suppressed), FFDC_FIELD(ffdc_fault_entry, last_ns),
+                  FFDC_FIELD(ffdc_fault_entry, refill_ns), FFDC_FIELD(ffdc_fault_entry, tokens)),
+      FFDC_LAYOUT(ffdc_scsi_error, FFDC_FIELD(ffdc_scsi_error, header), FFDC_FIELD(ffdc_scsi_error, sector),
+                  FFDC_FIELD(ffdc_scsi_error, waited_ns), FFDC_FIELD(ffdc_scsi_error, cgroup_id),
+                  FFDC_FIELD(ffdc_scsi_error, cgroup_hierarchy), FFDC_FIELD(ffdc_scsi_error, dev),
+                  FFDC_FIELD(ffdc_scsi_error, len_bytes), FFDC_FIELD(ffdc_scsi_error, retries),
+                  FFDC_FIELD(ffdc_scsi_error, allowed), FFDC_FIELD(ffdc_scsi_error, op),
+                  FFDC_FIELD(ffdc_scsi_error, opcode), FFDC_FIELD(ffdc_scsi_error, host),
+                  FFDC_FIELD(ffdc_scsi_error, status), FFDC_FIELD(ffdc_scsi_error, response),
+                  FFDC_FIELD(ffdc_scsi_error, key), FFDC_FIELD(ffdc_scsi_error, asc),
+                  FFDC_FIELD(ffdc_scsi_error, ascq)),
+      FFDC_LAYOUT(ffdc_nvme_error, FFDC_FIELD(ffdc_nvme_error, header), FFDC_FIELD(ffdc_nvme_error, sector),
+                  FFDC_FIELD(ffdc_nvme_error, cgroup_id), FFDC_FIELD(ffdc_nvme_error, cgroup_hierarchy),
+                  FFDC_FIELD(ffdc_nvme_error, dev), FFDC_FIELD(ffdc_nvme_error, len_bytes),
+                  FFDC_FIELD(ffdc_nvme_error, controller), FFDC_FIELD(ffdc_nvme_error, status),
+                  FFDC_FIELD(ffdc_nvme_error, op), FFDC_FIELD(ffdc_nvme_error, retries),
+                  FFDC_FIELD(ffdc_nvme_error, pad), FFDC_FIELD(ffdc_nvme_error, disk)),
+      FFDC_LAYOUT(ffdc_endpoint_key, FFDC_FIELD(ffdc_endpoint_key, netns),
+                  FFDC_FIELD(ffdc_endpoint_key, family), FFDC_FIELD(ffdc_endpoint_key, port),
+                  FFDC_FIELD(ffdc_endpoint_key, address)),
+      FFDC_LAYOUT(ffdc_socket_failure, FFDC_FIELD(ffdc_socket_failure, header),
+                  FFDC_FIELD(ffdc_socket_failure, remote), FFDC_FIELD(ffdc_socket_failure, local_port),
+                  FFDC_FIELD(ffdc_socket_failure, error), FFDC_FIELD(ffdc_socket_failure, what),
+                  FFDC_FIELD(ffdc_socket_failure, state), FFDC_FIELD(ffdc_socket_failure, retransmits)),
+  };
+  return layouts;
+}
+
 std::map<std::string, Layout> LayoutsOf(const void* elf, size_t size) {
   struct Close {
     void operator()(bpf_object* object) const { bpf_object__close(object); }
@@ -98,10 +140,11 @@ std::map<std::string, Layout> LayoutsOf(const void* elf, size_t size) {
   return layouts;
 }
 
-void ExpectSameLayouts(const std::map<std::string, Layout>& kernel) {
+void ExpectSameLayouts(const std::map<std::string, Layout>& kernel,
+                       const std::map<std::string, Layout>& agent = Expected()) {
   for (const auto& [name, layout] : kernel) {
-    const auto expected = Expected().find(name);
-    ASSERT_NE(expected, Expected().end()) << name << " is shared, and not checked here";
+    const auto expected = agent.find(name);
+    ASSERT_NE(expected, agent.end()) << name << " is shared, and not checked here";
     EXPECT_EQ(layout.size, expected->second.size) << name;
     EXPECT_EQ(layout.offsets, expected->second.offsets) << name;
   }
@@ -128,23 +171,21 @@ TEST(Abi, BlockBioSharesTheSameState) {
   EXPECT_EQ(sizeof(block_io_bpf::block_io_bpf__bss), sizeof(ffdc_block_state));
 }
 
-TEST(Abi, SocketsSharesEveryLayout) {
-  size_t size = 0;
-  const void* elf = sockets_bpf::elf_bytes(&size);
-  const std::map<std::string, Layout> expected = {
-      FFDC_LAYOUT(ffdc_endpoint_key, FFDC_FIELD(ffdc_endpoint_key, netns),
-                  FFDC_FIELD(ffdc_endpoint_key, family), FFDC_FIELD(ffdc_endpoint_key, port),
-                  FFDC_FIELD(ffdc_endpoint_key, address)),
-      FFDC_LAYOUT(ffdc_socket_failure, FFDC_FIELD(ffdc_socket_failure, header),
-                  FFDC_FIELD(ffdc_socket_failure, remote), FFDC_FIELD(ffdc_socket_failure, local_port),
-                  FFDC_FIELD(ffdc_socket_failure, error), FFDC_FIELD(ffdc_socket_failure, what),
-                  FFDC_FIELD(ffdc_socket_failure, state), FFDC_FIELD(ffdc_socket_failure, retransmits)),
+TEST(Abi, FaultProgramsShareTheirRecordsAndCounts) {
+  struct Object {
+    const void* (*elf)(size_t*);
+    std::string record;
   };
-  const auto layouts = LayoutsOf(elf, size);
-  for (const auto& [name, layout] : expected) {
-    ASSERT_TRUE(layouts.contains(name)) << name;
-    EXPECT_EQ(layouts.at(name).size, layout.size) << name;
-    EXPECT_EQ(layouts.at(name).offsets, layout.offsets) << name;
+  for (const auto& [elf, record] : {Object{scsi_bpf::elf_bytes, "ffdc_scsi_error"},
+                                    {nvme_bpf::elf_bytes, "ffdc_nvme_error"},
+                                    {requeue_bpf::elf_bytes, "ffdc_fault_key"},
+                                     {sockets_bpf::elf_bytes, "ffdc_socket_failure"}}) {
+    size_t size = 0;
+    const void* bytes = elf(&size);
+    const auto layouts = LayoutsOf(bytes, size);
+    ExpectSameLayouts(layouts, ExpectedOfFaults());
+    EXPECT_TRUE(layouts.contains(record)) << record;
+    EXPECT_TRUE(layouts.contains("ffdc_fault_entry"));
   }
 }
 

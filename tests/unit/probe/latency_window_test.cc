@@ -38,6 +38,8 @@ class FakeProbe final : public BlockProbe {
   void SetBioDevices(bool) override {}
   std::vector<FailureCount> FailureCounts() const override { return {}; }
   int blocked_tasks_link_fd() const override { return -1; }
+  Result<std::string> BlockedTasksText() const override { return std::string(); }
+  BioFlow BiosOf(uint32_t) override { return {}; }
   std::vector<v1::Probe> Status() const override { return {}; }
   uint64_t history_records(uint64_t*) const override { return 0; }
 

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "detect/detect_tasks.h"
+
+#include <fcntl.h>
+#include <libdevmapper.h>
+#include <spawn.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <memory>
+
+#include "base/block_dev.h"
+#include "base/fd.h"
+#include "base/fs.h"
+#include "base/text.h"
+#include "ffdc/abi/block.h"
+
+namespace ffdc {
+namespace {
+
+constexpr uint64_t kSectorBytes = 512;
+constexpr size_t kMaxOutputBytes = 64u << 10;
+
+// --- filesystems ---
+
+void Append(std::string& line, const FillLevel& level) {
+  line += " " + level.resource + " " + std::to_string(level.used) + " " + std::to_string(level.total);
+}
+
+// As df(1): what only root may use counts neither as used nor as free.
+Result<std::string> FillLevels(std::string_view points, std::span<const int> /*fds*/) {
+  std::string reply;
+  for (size_t index = 0; !points.empty(); ++index) {
+    const size_t end = std::min(points.find('\0'), points.size());
+    const std::string point(points.substr(0, end));
+    points.remove_prefix(std::min(end + 1, points.size()));
+    struct statvfs info {};
+    if (statvfs(point.c_str(), &info) != 0) continue;  // unmounted meanwhile
+    std::string line = std::to_string(index);
+    const uint64_t used = (info.f_blocks - info.f_bfree) * info.f_frsize;
+    Append(line, {"space", used, used + info.f_bavail * info.f_frsize});
+    if (info.f_files != 0) Append(line, {"inodes", info.f_files - info.f_ffree, info.f_files});
+    reply += line + "\n";
+  }
+  return reply;
+}
+
+std::vector<FillLevel> TakeLevels(std::string_view line) {
+  std::vector<FillLevel> levels;
+  for (std::string_view resource = NextWord(line); !resource.empty(); resource = NextWord(line)) {
+    const auto used = ParseNumber<uint64_t>(NextWord(line));
+    const auto total = ParseNumber<uint64_t>(NextWord(line));
+    if (!used || !total) break;
+    levels.push_back({std::string(resource), *used, *total});
+  }
+  return levels;
+}
+
+// --- thin pools ---
+
+struct DestroyTask {
+  void operator()(dm_task* task) const { dm_task_destroy(task); }
+};
+using DmTask = std::unique_ptr<dm_task, DestroyTask>;
+
+void IgnoreLog(int /*level*/, const char* /*file*/, int /*line*/, int /*error*/, const char* /*format*/,
+               ...) {}
+
+// The pools among the targets of one device. No flush: it would wait for the pool's metadata.
+void AddPools(const dm_names& device, std::string& reply) {
+  const DmTask task(dm_task_create(DM_DEVICE_STATUS));
+  if (!task || dm_task_set_name(task.get(), device.name) == 0 || dm_task_no_flush(task.get()) == 0 ||
+      dm_task_run(task.get()) == 0)
+    return;
+  void* next = nullptr;
+  do {
+    uint64_t start = 0;
+    uint64_t length = 0;
+    char* type = nullptr;
+    char* params = nullptr;
+    next = dm_get_next_target(task.get(), next, &start, &length, &type, &params);
+    if (type == nullptr || params == nullptr || strcmp(type, "thin-pool") != 0) continue;
+    const auto pool = ParseThinPoolStatus(params, length);
+    if (!pool) continue;
+    std::string name = device.name;
+    std::replace(name.begin(), name.end(), ' ', '_');  // the reply's words are apart by blanks
+    const uint32_t dev = major(device.dev) << FFDC_DEV_MINOR_BITS | minor(device.dev);
+    std::string line = FormatDev(dev) + " " + name + " " + pool->mode;
+    for (const FillLevel& level : pool->levels) Append(line, level);
+    reply += line + "\n";
+  } while (next != nullptr);
+}
+
+Result<std::string> ThinPools(std::string_view /*argument*/, std::span<const int> /*fds*/) {
+  dm_log_with_errno_init(IgnoreLog);
+  const DmTask task(dm_task_create(DM_DEVICE_LIST));
+  if (!task || dm_task_run(task.get()) == 0) return FailErrno("cannot ask the device mapper for its devices");
+  std::string reply;
+  const dm_names* device = dm_task_get_names(task.get());
+  if (device == nullptr || device->dev == 0) return reply;
+  while (true) {
+    AddPools(*device, reply);
+    if (device->next == 0) return reply;
+    device = reinterpret_cast<const dm_names*>(reinterpret_cast<const char*>(device) + device->next);
+  }
+}
+
+std::optional<FillLevel> Fraction(std::string_view resource, std::string_view text, uint64_t total_bytes) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const auto used = ParseNumber<uint64_t>(text.substr(0, slash));
+  const auto total = ParseNumber<uint64_t>(text.substr(slash + 1));
+  if (!used || !total || *total == 0) return std::nullopt;
+  const uint64_t unit = total_bytes == 0 ? 4096 : total_bytes / *total;  // metadata blocks are 4 KiB
+  return FillLevel{std::string(resource), *used * unit, *total * unit};
+}
+
+// --- calendar ---
+
+struct Spawned {
+  pid_t pid = -1;
+  Fd output;
+};
+
+Result<Spawned> Spawn(const std::vector<std::string>& command) {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return FailErrno("cannot make a pipe");
+  Spawned spawned{-1, Fd(ends[0])};
+  const Fd write_end(ends[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDERR_FILENO);
+  std::vector<char*> arguments;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  const int failed = posix_spawnp(&spawned.pid, arguments[0], &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) return FailErrno("cannot run " + command[0], failed);
+  return spawned;
+}
+
+Result<std::string> NextElapse(std::string_view expression, std::span<const int> /*fds*/) {
+  setenv("LC_ALL", "C", 1);  // this process is a worker's own
+  setenv("SYSTEMD_COLORS", "0", 1);
+  FFDC_ASSIGN(const Spawned spawned, Spawn({"systemd-analyze", "calendar", "--", std::string(expression)}));
+  std::string output(kMaxOutputBytes, '\0');
+  size_t length = 0;
+  while (length < output.size()) {
+    FFDC_ASSIGN(const size_t got, ReadSome(spawned.output.get(), output.data() + length,
+                                           output.size() - length, "systemd-analyze"));
+    if (got == 0) break;
+    length += got;
+  }
+  output.resize(length);
+  int status = 0;
+  while (waitpid(spawned.pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    std::string_view rest = output;
+    return Fail("systemd-analyze: " + std::string(NextLine(rest)));
+  }
+  const auto seconds = ParseNextElapse(output);
+  return seconds ? std::to_string(*seconds) : std::string();
+}
+
+// "Sat 2026-11-28 00:00:00 UTC", with or without a fraction of a second.
+std::optional<int64_t> ParseUtc(std::string_view text) {
+  NextWord(text);
+  const std::string_view date = NextWord(text);
+  std::string_view time = NextWord(text);
+  if (Trim(text) != "UTC") return std::nullopt;
+  time = time.substr(0, time.find('.'));
+  tm parts{};
+  const std::string whole = std::string(date) + " " + std::string(time);
+  const char* end = strptime(whole.c_str(), "%Y-%m-%d %H:%M:%S", &parts);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  return timegm(&parts);
+}
+
+}  // namespace
+
+std::optional<ThinPool> ParseThinPoolStatus(std::string_view params, uint64_t length_sectors) {
+  // Documentation/admin-guide/device-mapper/thin-provisioning.rst
+  ThinPool pool;
+  const std::string_view transaction = NextWord(params);
+  if (transaction == "Fail" || transaction == "Error") {
+    pool.mode = "fail";
+    return pool;
+  }
+  const auto metadata = Fraction("metadata", NextWord(params), 0);
+  const auto data = Fraction("data", NextWord(params), length_sectors * kSectorBytes);
+  if (!ParseNumber<uint64_t>(transaction) || !metadata || !data) return std::nullopt;
+  NextWord(params);  // the held root of the metadata
+  pool.mode = NextWord(params);
+  pool.levels = {*data, *metadata};
+  return pool;
+}
+
+std::vector<MountLevels> ParseMountLevels(std::string_view reply) {
+  std::vector<MountLevels> mounts;
+  while (!reply.empty()) {
+    std::string_view line = NextLine(reply);
+    if (const auto index = ParseNumber<size_t>(NextWord(line))) mounts.push_back({*index, TakeLevels(line)});
+  }
+  return mounts;
+}
+
+std::vector<ThinPool> ParseThinPools(std::string_view reply) {
+  std::vector<ThinPool> pools;
+  while (!reply.empty()) {
+    std::string_view line = NextLine(reply);
+    ThinPool pool;
+    const auto dev = ParseDev(NextWord(line));
+    if (!dev) continue;
+    pool.dev = *dev;
+    pool.name = NextWord(line);
+    pool.mode = NextWord(line);
+    pool.levels = TakeLevels(line);
+    pools.push_back(std::move(pool));
+  }
+  return pools;
+}
+
+std::optional<int64_t> ParseNextElapse(std::string_view output) {
+  std::optional<int64_t> found;
+  while (!output.empty()) {
+    std::string_view line = Trim(NextLine(output));
+    const size_t colon = line.find(": ");
+    if (colon == std::string_view::npos) continue;
+    const std::string_view label = line.substr(0, colon);
+    if (label != "Next elapse" && label != "(in UTC)") continue;  // the second where local time is another
+    if (const auto seconds = ParseUtc(line.substr(colon + 2))) found = seconds;
+  }
+  return found;
+}
+
+WorkerTasks DetectTasks() {
+  return {
+      {"detect.fill_levels", FillLevels},
+      {"detect.thin_pools", ThinPools},
+      {"detect.next_elapse", NextElapse},
+  };
+}
+
+}  // namespace ffdc

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which filesystems lie on block devices. Reads mountinfo, kernfs links and udev's
+// database alone (see devices.cc), never a filesystem itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/filesystems.h"
+#include "probe/device_identity.h"
+
+namespace ffdc {
+
+class FilesystemTable {
+ public:
+  // Both must outlive it.
+  FilesystemTable(const DeviceRoots& roots, DeviceInventory& devices) : roots_(roots), devices_(devices) {}
+
+  // Every one that is mounted from a block device.
+  [[nodiscard]] std::vector<Filesystem> Mounted() const;
+  // The one on the disk or partition `dev`, or whose files have that st_dev: mounted or not.
+  [[nodiscard]] Filesystem Of(uint32_t dev) const;
+  // The number of a disk or partition by the kernel's name, "sda1"; 0: none.
+  [[nodiscard]] uint32_t DevOf(const std::string& name) const;
+
+ private:
+  [[nodiscard]] Filesystem Identify(uint32_t dev) const;
+
+  const DeviceRoots roots_;
+  DeviceInventory& devices_;
+};
+
+}  // namespace ffdc

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Filesystems that report an error, shut down, or lose what was to be written back.
+ * Others (NFS, FUSE, tmpfs, overlay) are left out: their storage is none of ours.
+ */
+#include "kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "fault.bpf.h"
+#include "ffdc/abi/fs.h"
+
+char _license[] SEC("license") = "GPL";
+
+#define FS_REQUIRES_DEV 1 /* include/linux/fs.h */
+#define BDEVFS_MAGIC 0x62646576ul
+#define MAX_ERRNO 4095
+
+struct fs_fault {
+	struct super_block *sb;
+	const char *function;
+	__u64 inode;
+	__u32 kind;
+	__u32 dev;
+	__u32 error;
+	__u32 line;
+	__u32 flags;
+};
+
+static __always_inline void fs_report(const struct fs_fault *fault)
+{
+	const __u64 now = bpf_ktime_get_ns();
+	struct ffdc_fs_error *record;
+
+	if (!fault_admitted(fault->kind, fault->dev, fault->line ? fault->line : fault->error, now))
+		return;
+	record = fault_reserve(sizeof(*record), fault->kind, now);
+	if (!record)
+		return;
+	record->inode = fault->inode;
+	record->cgroup_id = bpf_get_current_cgroup_id();
+	record->dev = fault->dev;
+	record->error = fault->error;
+	record->line = fault->line;
+	record->pid = (__u32)bpf_get_current_pid_tgid();
+	record->flags = fault->flags;
+	record->pad = 0;
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	record->fs_type[0] = '\0';
+	bpf_probe_read_kernel_str(record->fs_type, sizeof(record->fs_type),
+				  BPF_CORE_READ(fault->sb, s_type, name));
+	record->function[0] = '\0';
+	if (fault->function)
+		bpf_probe_read_kernel_str(record->function, sizeof(record->function), fault->function);
+	fault_submit(record);
+}
+
+SEC("tp_btf/ext4_error")
+int BPF_PROG(ext4_error, struct super_block *sb, const char *function, unsigned int line)
+{
+	const struct fs_fault fault = {
+		.sb = sb,
+		.function = function,
+		.kind = FFDC_FAULT_FS_ERROR,
+		.dev = BPF_CORE_READ(sb, s_dev),
+		.line = line,
+	};
+
+	fs_report(&fault);
+	return 0;
+}
+
+SEC("tp_btf/ext4_shutdown")
+int BPF_PROG(ext4_shutdown, struct super_block *sb)
+{
+	const struct fs_fault fault = {
+		.sb = sb,
+		.kind = FFDC_FAULT_FS_ERROR,
+		.dev = BPF_CORE_READ(sb, s_dev),
+		.flags = FFDC_FS_SHUTDOWN,
+	};
+
+	fs_report(&fault);
+	return 0;
+}
+
+/* A log that cannot be written shuts the filesystem down without it: the kernel's log tells of that. */
+SEC("tp_btf/xfs_force_shutdown")
+int BPF_PROG(xfs_force_shutdown, struct xfs_mount *mount, int tag, int reason, const char *file, int line)
+{
+	struct super_block *sb = BPF_CORE_READ(mount, m_super);
+	const struct fs_fault fault = {
+		.sb = sb,
+		.function = file,
+		.kind = FFDC_FAULT_FS_ERROR,
+		.dev = BPF_CORE_READ(sb, s_dev),
+		.line = line,
+		.flags = FFDC_FS_SHUTDOWN,
+	};
+
+	fs_report(&fault);
+	return 0;
+}
+
+SEC("tp_btf/filemap_set_wb_err")
+int BPF_PROG(filemap_set_wb_err, struct address_space *mapping, __u32 sequence)
+{
+	struct inode *inode = BPF_CORE_READ(mapping, host);
+	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+	struct fs_fault fault = {
+		.sb = sb,
+		.kind = FFDC_FAULT_WRITEBACK,
+		.error = sequence & MAX_ERRNO,
+	};
+
+	if (BPF_CORE_READ(sb, s_magic) == BDEVFS_MAGIC) {
+		fault.dev = BPF_CORE_READ(inode, i_rdev);
+		fault.flags = FFDC_FS_BLOCKDEV;
+	} else if (BPF_CORE_READ(sb, s_type, fs_flags) & FS_REQUIRES_DEV) {
+		fault.dev = BPF_CORE_READ(sb, s_dev);
+		fault.inode = BPF_CORE_READ(inode, i_ino);
+	} else {
+		return 0;
+	}
+	fs_report(&fault);
+	return 0;
+}

@@ -1,0 +1,10 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+nvme_target
+nvme_connect 1 3
+start_agent
+reader database /dev/nvme0n1
+sleep 1
+mark
+nvme_port_down 1
+until_ok 30 service_ended database

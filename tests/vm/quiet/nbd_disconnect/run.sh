@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+start_agent
+nbd_disk -timeout 3
+read_at /dev/nbd0 0 10
+nbd-client -d /dev/nbd0
+sleep 2
+nbd_server KILL
