@@ -225,7 +225,8 @@ Result<> Daemon::StartSources() {
   uint32_t watched = 0;
   for (const BlockDevice* device : devices_->All()) watched += device->watched ? 1 : 0;
   for (const v1::Probe& probe : Probes()) {
-    if (!probe.active()) spdlog::warn("probe {} is inactive: {}", probe.name(), probe.reason());
+    if (!probe.active() && !probe.idle())
+      spdlog::warn("probe {} is inactive: {}", probe.name(), probe.reason());
   }
   spdlog::info("ffdcd {} watches {} block devices on node {} (store {}, spool {}, quiet after {})",
                FFDC_VERSION, watched, settings_.node.name, settings_.store.url, settings_.spool.path,
@@ -273,9 +274,11 @@ void Daemon::OnDevice(const DeviceInventory::Change& change) {
 }
 
 void Daemon::OnEvent(const v1::Event& event, EventPhase phase) {
-  incidents_->OnEvent(event, phase == EventPhase::kEnded);
-  if (phase == EventPhase::kEnded) return;
-  for (const EventWatcher& watcher : watchers_) watcher(event);
+  const std::string incident_id = incidents_->OnEvent(event, phase == EventPhase::kEnded);
+  if (phase == EventPhase::kEnded || watchers_.empty()) return;
+  v1::Event shown = event;
+  shown.set_incident_id(incident_id);
+  for (const EventWatcher& watcher : watchers_) watcher(shown);
 }
 
 void Daemon::OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger) {

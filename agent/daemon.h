@@ -3,6 +3,7 @@
 // shows the flow. Everything here runs on the loop's thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -26,8 +27,8 @@
 #include "probe/block_probe.h"
 #include "probe/devices.h"
 #include "probe/disk_bytes.h"
-#include "probe/endpoints.h"
 #include "probe/disk_flows.h"
+#include "probe/endpoints.h"
 #include "probe/fault_probes.h"
 #include "probe/filesystems.h"
 #include "probe/history.h"
@@ -56,6 +57,8 @@ class Daemon {
   // For the management service (daemon_control.cc).
   [[nodiscard]] v1::Status GetStatus();
   [[nodiscard]] v1::ProbeList ListProbes() const;
+  // With what the programs' runs cost in the time from now on.
+  void MeasureProbes(std::chrono::nanoseconds time, std::function<void(Result<v1::ProbeList>)> done);
   [[nodiscard]] v1::EventList ListEvents(uint32_t limit) const;
   [[nodiscard]] v1::Config GetConfig() const;
   // Returns the whole id; done gets the bytes freed.

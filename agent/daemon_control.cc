@@ -10,6 +10,7 @@ namespace {
 
 // A store that hangs costs the caller this long, never the agent.
 constexpr std::chrono::seconds kStorePatience{90};
+constexpr std::chrono::seconds kLoopPatience{10};
 
 }  // namespace
 
@@ -17,8 +18,12 @@ Result<v1::Status> DaemonControl::GetStatus() {
   return Ask<v1::Status>([this] { return daemon_.GetStatus(); });
 }
 
-Result<v1::ProbeList> DaemonControl::ListProbes() {
-  return Ask<v1::ProbeList>([this] { return daemon_.ListProbes(); });
+Result<v1::ProbeList> DaemonControl::ListProbes(uint32_t measure_ms) {
+  if (measure_ms == 0) return Ask<v1::ProbeList>([this] { return daemon_.ListProbes(); });
+  const std::chrono::milliseconds time(measure_ms);
+  return AskLater<v1::ProbeList>(
+      [this, time](const Answer<v1::ProbeList>& answer) { daemon_.MeasureProbes(time, answer); },
+      std::chrono::ceil<std::chrono::seconds>(time) + kLoopPatience);
 }
 
 Result<v1::EventList> DaemonControl::ListEvents(uint32_t limit) {

@@ -22,7 +22,7 @@ class DaemonControl final : public ControlBackend {
   void Stop() { stopping_ = true; }
 
   Result<v1::Status> GetStatus() override;
-  Result<v1::ProbeList> ListProbes() override;
+  Result<v1::ProbeList> ListProbes(uint32_t measure_ms) override;
   Result<v1::EventList> ListEvents(uint32_t limit) override;
   Result<v1::IncidentList> ListIncidents(uint32_t limit, const std::string& state) override;
   Result<v1::IncidentDetail> GetIncident(const std::string& id) override;

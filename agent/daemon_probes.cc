@@ -93,6 +93,7 @@ DetectorWorld Daemon::World() {
     return device == nullptr || device->watched;
   };
   world.related = [this](uint32_t dev) { return devices_->RelatedTo(dev); };
+  world.below = [this](uint32_t dev) { return devices_->BelowOf(dev); };
   world.whole_disk = [this](uint32_t dev) { return devices_->WholeDisk(dev); };
   world.disk_by_name = [this](const std::string& name) {
     const BlockDevice* device = devices_->FindByName(name);

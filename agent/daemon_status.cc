@@ -40,12 +40,15 @@ v1::Status Daemon::GetStatus() {
   for (const v1::Probe& probe : probes) {
     if (probe.active()) {
       status.set_probes_active(status.probes_active() + 1);
+    } else if (probe.idle()) {
+      status.set_probes_idle(status.probes_idle() + 1);
     } else {
       status.set_probes_inactive(status.probes_inactive() + 1);
     }
   }
   status.set_incidents_open(incidents_->open());
   status.set_incidents_total(incidents_->total());
+  status.set_recoveries_alone(incidents_->recoveries_alone());
   *status.mutable_store() = shipper_->store_status();
   *status.mutable_spool() = shipper_->spool_status();
   status.set_rss_bytes(RssBytes());
@@ -94,9 +97,7 @@ void Daemon::FillDevices(v1::Status& status) {
 void Daemon::FillProblems(v1::Status& status, const std::vector<v1::Probe>& probes) const {
   const auto add = [&](const std::string& text) { status.add_problems(text); };
   for (const v1::Probe& probe : probes) {
-    // block_bio is idle by design while no watched device is bio-based.
-    if (!probe.active() && probe.name() != "block_bio")
-      add("probe " + probe.name() + " is inactive: " + probe.reason());
+    if (!probe.active() && !probe.idle()) add("probe " + probe.name() + " is inactive: " + probe.reason());
     if (probe.drops() != 0)
       add("probe " + probe.name() + " lost " + std::to_string(probe.drops()) + " records");
   }
@@ -118,7 +119,30 @@ void Daemon::FillProblems(v1::Status& status, const std::vector<v1::Probe>& prob
 v1::ProbeList Daemon::ListProbes() const {
   v1::ProbeList list;
   for (v1::Probe& probe : Probes()) *list.add_probes() = std::move(probe);
+  list.set_runs_counted(ReadLine("/proc/sys/kernel/bpf_stats_enabled") == "1");
   return list;
+}
+
+void Daemon::MeasureProbes(std::chrono::nanoseconds time, std::function<void(Result<v1::ProbeList>)> done) {
+  Result<Fd> statistics = EnableProgramStats();
+  if (!statistics) return done(Unexpected(statistics.error()));
+  // The kernel counts as long as somebody holds the descriptor.
+  auto held = std::make_shared<const Fd>(std::move(*statistics));
+  const uint64_t begun_ns = SystemClock().MonotonicNs();
+  loop_.After(time, [this, held, begun_ns, before = Probes(), done = std::move(done)] {
+    v1::ProbeList list = ListProbes();
+    list.set_runs_counted(true);
+    list.set_measured_ns(SystemClock().MonotonicNs() - begun_ns);
+    for (v1::Probe& probe : *list.mutable_probes()) {
+      for (const v1::Probe& former : before) {
+        // Fewer than before: its programs were loaded anew.
+        if (former.name() != probe.name() || former.runs() > probe.runs()) continue;
+        probe.set_runs(probe.runs() - former.runs());
+        probe.set_run_time_ns(probe.run_time_ns() - former.run_time_ns());
+      }
+    }
+    done(std::move(list));
+  });
 }
 
 v1::EventList Daemon::ListEvents(uint32_t limit) const {

@@ -32,6 +32,7 @@ struct fs_fault {
 static __always_inline void fs_report(const struct fs_fault *fault)
 {
 	const __u64 now = bpf_ktime_get_ns();
+	struct super_block *sb = fault->sb; /* CO-RE must not look for our own struct in the kernel */
 	struct ffdc_fs_error *record;
 
 	if (!fault_admitted(fault->kind, fault->dev, fault->line ? fault->line : fault->error, now))
@@ -49,8 +50,7 @@ static __always_inline void fs_report(const struct fs_fault *fault)
 	record->pad = 0;
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	record->fs_type[0] = '\0';
-	bpf_probe_read_kernel_str(record->fs_type, sizeof(record->fs_type),
-				  BPF_CORE_READ(fault->sb, s_type, name));
+	bpf_probe_read_kernel_str(record->fs_type, sizeof(record->fs_type), BPF_CORE_READ(sb, s_type, name));
 	record->function[0] = '\0';
 	if (fault->function)
 		bpf_probe_read_kernel_str(record->function, sizeof(record->function), fault->function);

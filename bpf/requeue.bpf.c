@@ -33,13 +33,18 @@ static __noinline int requeued(struct request *rq)
 
 /*
  * a54895fa057c ("block: remove the request_queue to argument request based
- * tracepoints", 5.11): the queue came first before.
+ * tracepoints", 5.11): the queue came first before. A function of its own, or the
+ * compiler makes one load of a modified context of the two, which 5.10 refuses.
  */
+static __noinline int requeued_after_queue(unsigned long long *ctx)
+{
+	return requeued((void *)ctx[1]);
+}
+
 SEC("tp_btf/block_rq_requeue")
 int block_rq_requeue(unsigned long long *ctx)
 {
 	if (bpf_core_type_exists(struct hd_struct))
-		return requeued((void *)ctx[1]);
-	barrier_var(ctx);
+		return requeued_after_queue(ctx);
 	return requeued((void *)ctx[0]);
 }

@@ -125,6 +125,7 @@ class Reader {
     }
     for (const auto& [name, node] : root) ReadSection(name, node);
     CheckDeviceLists(root);
+    CheckPercents(root);
     if (!errors_.empty()) return AllErrors();
     return settings_;
   }
@@ -179,6 +180,24 @@ class Reader {
       Add(node->source().begin.line,
           "devices.include and devices.exclude both name '" + entry + "': take it out of one of them");
     }
+  }
+
+  // Told at the line of a key that is there: the others have their defaults.
+  void CheckPercents(const toml::table& root) {
+    const auto& percents = settings_.resource;
+    const auto check = [&](bool good, std::string_view name, uint32_t value, std::string_view must,
+                           std::string_view other, uint32_t other_value) {
+      if (good) return;
+      const toml::node* node = root["resource"][name].node();
+      if (node == nullptr) node = root["resource"][other].node();
+      Add(node->source().begin.line, "resource." + std::string(name) + " (" + std::to_string(value) +
+                                         ") must be " + std::string(must) + " resource." +
+                                         std::string(other) + " (" + std::to_string(other_value) + ")");
+    };
+    check(percents.clear_percent < percents.raise_percent, "clear_percent", percents.clear_percent, "below",
+          "raise_percent", percents.raise_percent);
+    check(percents.raise_percent <= percents.critical_percent, "raise_percent", percents.raise_percent,
+          "at most", "critical_percent", percents.critical_percent);
   }
 
   Unexpected AllErrors() {

@@ -22,7 +22,8 @@ class ControlBackend {
   virtual ~ControlBackend() = default;
 
   virtual Result<v1::Status> GetStatus() = 0;
-  virtual Result<v1::ProbeList> ListProbes() = 0;
+  // measure_ms: counts and times the programs' runs for so long before it answers.
+  virtual Result<v1::ProbeList> ListProbes(uint32_t measure_ms) = 0;
   virtual Result<v1::EventList> ListEvents(uint32_t limit) = 0;
   virtual Result<v1::IncidentList> ListIncidents(uint32_t limit, const std::string& state) = 0;
   virtual Result<v1::IncidentDetail> GetIncident(const std::string& id) = 0;

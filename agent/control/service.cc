@@ -26,6 +26,7 @@ constexpr size_t kChunkBytes = 256u << 10;
 // kernel.
 constexpr std::chrono::seconds kPullIdleLimit(60);
 constexpr size_t kMaxReasonBytes = 1024;
+constexpr uint32_t kMaxMeasureMs = 60'000;
 constexpr size_t kMaxDeviceNameBytes = 64;
 
 grpc::Status ToStatus(const Error& error) {
@@ -85,7 +86,7 @@ class StreamSlot {
   [[nodiscard]] bool granted() const { return granted_; }
   static grpc::Status Refusal() {
     return {grpc::StatusCode::RESOURCE_EXHAUSTED,
-            std::to_string(kMaxStreams) + " watches and pulls run already: end one of them"};
+            std::to_string(kMaxStreams) + " watches, pulls and measurements run already: end one of them"};
   }
 
  private:
@@ -118,9 +119,14 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
   return Answer(backend_.GetStatus(), reply);
 }
 
-grpc::Status ControlService::ListProbes(grpc::ServerContext*, const v1::ListProbesRequest*,
+grpc::Status ControlService::ListProbes(grpc::ServerContext*, const v1::ListProbesRequest* request,
                                         v1::ProbeList* reply) {
-  return Answer(backend_.ListProbes(), reply);
+  if (request->measure_ms() == 0) return Answer(backend_.ListProbes(0), reply);
+  if (request->measure_ms() > kMaxMeasureMs)
+    return Refuse("probes are measured for at most " + std::to_string(kMaxMeasureMs / 1000) + " s");
+  const StreamSlot slot(streams_);
+  if (!slot.granted()) return StreamSlot::Refusal();
+  return Answer(backend_.ListProbes(request->measure_ms()), reply);
 }
 
 grpc::Status ControlService::ListEvents(grpc::ServerContext*, const v1::ListEventsRequest* request,

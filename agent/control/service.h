@@ -10,8 +10,8 @@
 
 namespace ffdc::control {
 
-// Calls that last (watches, pulls) hold a thread each; more of them are refused, so that there is
-// always a thread left for the short ones.
+// Calls that last (watches, pulls, measurements) hold a thread each; more of them are refused, so that there
+// is always a thread left for the short ones.
 inline constexpr int kMaxStreams = 5;
 
 class ControlService final : public v1::Control::Service {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 
 #include "base/clock.h"
 #include "base/paths.h"
@@ -78,6 +79,7 @@ struct Arguments {
   std::string output;
   std::string reason;
   uint32_t limit = 0;
+  uint32_t measure_ms = 0;
   bool open = false;
   bool closed = false;
   bool yes = false;
@@ -89,7 +91,13 @@ class Commands {
     app.require_subcommand(1);
     Add(app, "status", "The agent at a glance: problems first", ShowStatus);
     CLI::App* probe = Group(app, "probe", "What observes the kernel");
-    Add(*probe, "list", "Every probe, and why one is inactive", ListProbes);
+    Add(*probe, "list", "Every probe, what it costs, and why one is inactive",
+        [this](const Context& context) { return ListProbes(context, arguments_.measure_ms); })
+        ->add_option("--measure", arguments_.measure_ms,
+                     "Count and time their runs for so long: 2s, 500ms, 1m")
+        ->transform(
+            CLI::AsNumberWithUnit(std::map<std::string, uint32_t>{{"ms", 1}, {"s", 1000}, {"m", 60'000}},
+                                  CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"));
     AddEvents(app);
     AddIncidents(app);
     CLI::App* dump = Add(app, "dump", "Capture the node now, as an incident of its own",

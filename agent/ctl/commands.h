@@ -11,7 +11,7 @@
 namespace ffdc::ctl {
 
 Result<> ShowStatus(const Context& context);
-Result<> ListProbes(const Context& context);
+Result<> ListProbes(const Context& context, uint32_t measure_ms);
 Result<> ShowConfig(const Context& context);
 
 Result<> ListEvents(const Context& context, uint32_t limit);

@@ -164,6 +164,10 @@ std::string SubjectName(const v1::Subject& subject) {
   return subject.name().empty() ? subject.id() : subject.name();
 }
 
+uint64_t EventCount(const v1::Incident& incident) {
+  return static_cast<uint64_t>(incident.events_size()) + incident.events_left_out();
+}
+
 uint64_t FailureCount(const v1::Incident& incident) {
   uint64_t count = 0;
   for (const v1::Event& event : incident.events()) {

@@ -39,6 +39,7 @@ Style StyleOf(v1::CollectorOutcome outcome);
 
 // "loop7", or the identity where the subject has no name.
 std::string SubjectName(const v1::Subject& subject);
+uint64_t EventCount(const v1::Incident& incident);    // with those that are not kept
 uint64_t FailureCount(const v1::Incident& incident);  // of all its events; 0: it was asked for
 
 }  // namespace ffdc::ctl

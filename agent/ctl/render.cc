@@ -57,6 +57,16 @@ std::string Notes(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, co
   return text;
 }
 
+std::string Interleave(std::string_view table, const std::vector<std::string>& blocks) {
+  std::string text;
+  for (const std::string& block : blocks) {
+    const size_t line = std::min(table.find('\n'), table.size() - 1) + 1;
+    text += std::string(table.substr(0, line)) + block;
+    table.remove_prefix(line);
+  }
+  return text;
+}
+
 std::string Joined(const std::vector<std::string>& parts, std::string_view separator) {
   std::string text;
   for (const std::string& part : parts) {

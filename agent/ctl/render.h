@@ -25,6 +25,12 @@ std::string RenderEventLine(const v1::Event& event, const Page& page);
 std::string RenderIncidents(const v1::IncidentList& incidents, const Page& page);
 std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page);
 
+// Parts of an incident's page: what happened in the order of time, and who waits.
+std::string Chain(const v1::Incident& incident, const Page& page);
+std::string Waiters(const v1::Incident& incident, const Page& page);  // empty: nobody
+// Its events in the order of time.
+std::vector<const v1::Event*> InOrder(const v1::Incident& incident);
+
 std::string Heading(std::string_view title, const Page& page);
 // "  label      text", wrapped under itself.
 std::string Field(std::string_view label, std::string_view text);
@@ -33,6 +39,8 @@ std::string Note(std::string_view name, std::string_view text, Style style, cons
 std::string Losses(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page);
 // Losses without a count: what this host does not have. Empty: none.
 std::string Notes(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page);
+// Below each line of `table`, its header too, the block that belongs to it.
+std::string Interleave(std::string_view table, const std::vector<std::string>& blocks);
 std::string Joined(const std::vector<std::string>& parts, std::string_view separator);
 
 }  // namespace ffdc::ctl

@@ -18,14 +18,20 @@ constexpr size_t kIndent = 2;
 constexpr int kMaxFirstFailures = 8;
 constexpr int kMaxLastIos = 16;
 
+// The first cause, in one line.
 std::string Sentence(const v1::Incident& incident) {
-  const uint64_t failures = FailureCount(incident);
   std::string text = incident.kind();
   if (const std::string name = SubjectName(incident.subject()); !name.empty()) text += " on " + name;
-  if (failures == 0) return text;
-  text += ": " + FormatPlural(failures, "failure", "failures");
-  const int64_t lasted_ns = WallNs(incident.last_event_at()) - WallNs(incident.opened_at());
-  if (failures > 1 && lasted_ns > 0) text += " within " + FormatSpan(static_cast<uint64_t>(lasted_ns));
+  for (const v1::Event& event : incident.events()) {
+    if (event.id() != incident.first_cause().event_id() || event.domain() == v1::REQUESTED) continue;
+    const bool failed = !event.errors().empty();
+    if (failed || event.count() > 1)
+      text += ": " + FormatPlural(event.count(), failed ? "failure" : "time", failed ? "failures" : "times");
+    const uint64_t lasted_ns = event.last_mono_ns() - event.first_mono_ns();
+    if (event.count() > 1 && lasted_ns > 0) text += " within " + FormatSpan(lasted_ns);
+  }
+  if (const uint64_t others = EventCount(incident); others > 1)
+    text += "; with it " + FormatPlural(others - 1, "other event", "other events");
   return text;
 }
 
@@ -84,13 +90,29 @@ std::string ErrorCounts(const v1::Incident& incident, const Page& page) {
   Table table({{"", Align::kRight}, {""}, {"", Align::kLeft, 20}});
   for (const Key& key : order)
     table.Add({{FormatCount(counts[key]), Style::kBold}, key.first, {key.second, Style::kRed}});
-  return table.Render(page.paint, kIndent);
+  return table.empty() ? "" : table.Render(page.paint, kIndent);
 }
 
 std::string OpText(const v1::FailedIo& io) {
   std::vector<std::string> words{io.op()};
   words.insert(words.end(), io.flags().begin(), io.flags().end());
   return Joined(words, " ");
+}
+
+// What the devices themselves said.
+std::string DeviceWords(const v1::Incident& incident, const Page& page) {
+  constexpr size_t kMaxWords = 4;
+  std::vector<std::pair<std::string, std::string>> said;
+  for (const v1::Event* event : InOrder(incident)) {
+    for (const v1::FailedIo& io : event->evidence()) {
+      std::pair<std::string, std::string> words{io.device(), io.detail()};
+      if (io.detail().empty() || said.size() == kMaxWords) continue;
+      if (std::find(said.begin(), said.end(), words) == said.end()) said.push_back(std::move(words));
+    }
+  }
+  std::string text;
+  for (const auto& [device, words] : said) text += Note(device + " says", words, Style::kRed, page);
+  return text;
 }
 
 std::string FirstFailures(const v1::Incident& incident, const Page& page) {
@@ -103,8 +125,8 @@ std::string FirstFailures(const v1::Incident& incident, const Page& page) {
                {"STATUS", Align::kLeft, 12},
                {"CLIENT", Align::kLeft, 10}});
   int shown = 0;
-  for (const v1::Event& event : incident.events()) {
-    for (const v1::FailedIo& io : event.evidence()) {
+  for (const v1::Event* event : InOrder(incident)) {
+    for (const v1::FailedIo& io : event->evidence()) {
       if (shown++ == kMaxFirstFailures) return table.Render(page.paint, kIndent);
       table.Add({FormatTimeOfDay(io.time_wall_ns()).substr(0, 12), io.device(), OpText(io),
                  std::to_string(io.sector()), FormatBytes(io.len_bytes()), FormatSpan(io.latency_ns()),
@@ -230,11 +252,14 @@ std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page) {
   const v1::Incident& incident = detail.incident();
   std::string text = Headline(incident, page);
   if (FailureCount(incident) > 0) {
+    text += Heading("What happened", page) + Chain(incident, page);
     text += Heading("Who was hurt", page) + Clients(incident, page);
-    text += Heading("What failed", page) + ErrorCounts(incident, page);
-    if (const std::string first = FirstFailures(incident, page); !first.empty()) {
-      text += Heading("The first failures", page) + first;
-    }
+    if (const std::string waiters = Waiters(incident, page); !waiters.empty())
+      text.append(Heading("Who waits", page)).append(waiters);
+    if (const std::string counts = ErrorCounts(incident, page); !counts.empty())
+      text.append(Heading("What failed", page)).append(counts);
+    if (const std::string first = FirstFailures(incident, page); !first.empty())
+      text += Heading("The first failures", page) + first + DeviceWords(incident, page);
   }
   if (const v1::Manifest* manifest = WithLastIos(detail)) {
     text += Heading("The last I/Os before the failure", page) + LastIos(*manifest, page);

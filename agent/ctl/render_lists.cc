@@ -39,6 +39,7 @@ std::string RenderEvents(const v1::EventList& events, const Page& page) {
                {"SEVERITY"},
                {"KIND", Align::kLeft, 10},
                {"SUBJECT", Align::kLeft, 8},
+               {"COUNT", Align::kRight},
                {"INCIDENT"},
                {"SUMMARY", Align::kLeft, 16}});
   for (const v1::Event& event : events.events()) {
@@ -46,6 +47,7 @@ std::string RenderEvents(const v1::EventList& events, const Page& page) {
                {Word(event.severity()), StyleOf(event.severity())},
                event.kind(),
                SubjectName(event.subject()),
+               FormatCount(event.count()),
                ShortId(event.incident_id()),
                event.summary()});
   }
@@ -73,20 +75,19 @@ std::string RenderIncidents(const v1::IncidentList& incidents, const Page& page)
                {"OPENED (UTC)"},
                {"STATE"},
                {"SEVERITY"},
-               {"KIND", Align::kLeft, 8},
+               {"FIRST CAUSE", Align::kLeft, 8},
                {"SUBJECT", Align::kLeft, 8},
-               {"FAILURES", Align::kRight},
+               {"EVENTS", Align::kRight},
                {"CAPTURES"}});
   for (int i = 0; i < incidents.incidents_size(); ++i) {
     const v1::Incident& incident = incidents.incidents(i);
-    const uint64_t failures = FailureCount(incident);
     table.Add({{short_ids[static_cast<size_t>(i)], Style::kBold},
                ToSecond(incident.opened_at()),
                {Word(incident.state()), incident.state() == v1::OPEN ? Style::kYellow : Style::kPlain},
                {Word(incident.severity()), StyleOf(incident.severity())},
                incident.kind(),
                SubjectName(incident.subject()),
-               failures == 0 ? "-" : FormatCount(failures),
+               FormatCount(EventCount(incident)),
                CapturesCell(incident)});
   }
   return table.Render(page.paint);

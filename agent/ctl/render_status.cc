@@ -97,6 +97,7 @@ std::string RenderStatus(const v1::Status& status, const Page& page) {
   text += Field("up since", FormatUtc(started_ns) + " (" + FormatAge(page.now_wall_ns, started_ns) +
                                 "), memory " + FormatBytes(status.rss_bytes()));
   text += Field("probes", std::to_string(status.probes_active()) + " active, " +
+                              std::to_string(status.probes_idle()) + " idle, " +
                               std::to_string(status.probes_inactive()) + " inactive (ffdcctl probe list)");
   text += Field("incidents", FormatCount(status.incidents_open()) + " open, " +
                                  FormatCount(status.incidents_total()) + " in all (ffdcctl incident list)");
@@ -112,30 +113,6 @@ std::string RenderStatus(const v1::Status& status, const Page& page) {
                                 [](const v1::Loss& loss) { return loss.count() > 0; });
   if (lost) text += Heading("Lost since the start", page) + Losses(status.losses(), page);
   return text;
-}
-
-std::string RenderProbes(const v1::ProbeList& probes, const Page& page) {
-  Table table({{"PROBE", Align::kLeft, 12},
-               {"STATE"},
-               {"ATTACHED TO", Align::kLeft, 12},
-               {"RECORDS", Align::kRight},
-               {"LOST", Align::kRight},
-               {"NS/RUN", Align::kRight},
-               {"NOTE", Align::kLeft, 16}});
-  for (const v1::Probe& probe : probes.probes()) {
-    std::vector<std::string> notes{probe.reason()};
-    for (const v1::Loss& counter : probe.counters()) {
-      if (counter.count() > 0) notes.push_back(counter.what() + " " + FormatCount(counter.count()));
-    }
-    table.Add({probe.name(),
-               probe.active() ? Cell("active", Style::kGreen) : Cell("inactive", Style::kYellow),
-               probe.attached_to(),
-               FormatCount(probe.records()),
-               {FormatCount(probe.drops()), probe.drops() > 0 ? Style::kYellow : Style::kPlain},
-               probe.runs() == 0 ? "-" : FormatCount(probe.run_time_ns() / probe.runs()),
-               Joined(notes, "; ")});
-  }
-  return table.Render(page.paint);
 }
 
 std::string RenderConfig(const v1::Config& config, const Page& page) {

@@ -11,11 +11,11 @@ namespace {
 
 constexpr double kLogScale = 1024;  // of p50, p99 and rate
 constexpr double kSizeScale = 4;
-constexpr double kSizeReach = 1;   // like: at most twice or half as large
-constexpr size_t kMinLike = 30;    // fewer windows like it say nothing
-constexpr size_t kMinInHour = 8;   // fewer of its hour: those of the whole day
-constexpr size_t kHourShare = 10;  // what an hour is given before others lose their samples
-constexpr double kRateBeyond = 0.5;      // half as much again as ever seen
+constexpr double kSizeReach = 1;     // like: at most twice or half as large
+constexpr size_t kMinLike = 30;      // fewer windows like it say nothing
+constexpr size_t kMinInHour = 8;     // fewer of its hour: those of the whole day
+constexpr size_t kHourShare = 10;    // what an hour is given before others lose their samples
+constexpr double kRateBeyond = 0.5;  // half as much again as ever seen
 constexpr double kMadsAway = 6;
 constexpr double kMinMad = 0.1;  // 7 %: the histogram's own resolution
 // Once all is full, one window in so many replaces another: an hour's samples last some two days.
@@ -180,7 +180,8 @@ std::string Baseline::Encode() const {
 
 bool Baseline::Decode(std::string_view bytes) {
   constexpr size_t kHead = 1 + sizeof active_s_;
-  if (bytes.size() < kHead || bytes[0] != kFormat || (bytes.size() - kHead) % sizeof(Sample) != 0) return false;
+  if (bytes.size() < kHead || bytes[0] != kFormat || (bytes.size() - kHead) % sizeof(Sample) != 0)
+    return false;
   Samples samples((bytes.size() - kHead) / sizeof(Sample));
   if (samples.size() > kMaxSamples) return false;
   if (!samples.empty()) std::memcpy(samples.data(), bytes.data() + kHead, samples.size() * sizeof(Sample));

@@ -64,6 +64,8 @@ struct DetectorWorld {
   std::function<bool(uint32_t dev)> watched;
   // What lies below and above a disk: identities of disks, "mount:<point>". For Event.related_ids.
   std::function<std::vector<std::string>(uint32_t dev)> related;
+  // Of these, the disks below it. For Event.below_ids; SetDisk() in open_events.h asks for all.
+  std::function<std::vector<std::string>(uint32_t dev)> below;
   // The whole disk of a partition; the disk of a name ("sda", "dm-0"); 0: none.
   std::function<uint32_t(uint32_t dev)> whole_disk;
   std::function<uint32_t(const std::string& name)> disk_by_name;

@@ -39,7 +39,12 @@ uint32_t DeviceSayings::Hear(const ffdc_record_header& record) {
     saying = {record.time_ns, error.sector, error.len_bytes, error.dev, error.op, fact, ScsiErrorText(error)};
   } else if (record.kind == FFDC_FAULT_NVME_ERROR) {
     const auto& error = reinterpret_cast<const ffdc_nvme_error&>(record);
-    saying = {record.time_ns,    error.sector, error.len_bytes, NvmeDisk(world_, record), error.op, "nvme_status",
+    saying = {record.time_ns,
+              error.sector,
+              error.len_bytes,
+              NvmeDisk(world_, record),
+              error.op,
+              "nvme_status",
               NvmeStatusText(error.status)};
   } else {
     return 0;

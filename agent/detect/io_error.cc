@@ -9,6 +9,7 @@
 
 #include "detect/detector.h"
 #include "detect/device_sayings.h"
+#include "detect/open_events.h"
 
 namespace ffdc {
 namespace {
@@ -142,8 +143,7 @@ class IoErrorDetector final : public Detector {
     event.set_domain(v1::OTHER);
     event.set_node(world_.node);
     event.set_detected_mono_ns(world_.clock->MonotonicNs());
-    *event.mutable_subject() = world_.subject(dev);
-    for (std::string& id : world_.related(dev)) event.add_related_ids(std::move(id));
+    SetDisk(event, world_, dev);
   }
 
   void Send(Device& device, EventPhase phase) {

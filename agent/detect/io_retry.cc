@@ -97,7 +97,7 @@ class IoRetryDetector final : public Detector {
     SlidingMinute errors;  // answers after which another try says something about the device
     bool answers = false;  // the programs that hear the device's answers are at work
     std::pair<const char*, std::string> last;
-    uint32_t disk = 0;  // whose event it is, where that is another: an NVMe path
+    uint32_t disk = 0;   // whose event it is, where that is another: an NVMe path
     uint64_t fresh = 0;  // requeues since the last tick
     bool left_out = false;
     uint64_t used_ns = 0;
@@ -147,7 +147,7 @@ class IoRetryDetector final : public Detector {
       events_.Note(key, now, 0, [&](v1::Event& event) {
         event.set_severity(v1::WARNING);
         *event.mutable_subject() = std::move(subject);
-        for (std::string& id : world.related(disk)) event.add_related_ids(std::move(id));
+        AddRelated(event, world, disk);
       });
     }
     v1::Event& event = events_.Note(key, now, count, {});
@@ -163,9 +163,10 @@ class IoRetryDetector final : public Detector {
   std::map<uint32_t, Device> devices_;                   // with a count that grew in the last minute
 };
 
-FFDC_REGISTER_DETECTOR("io.retry", [](const DetectorWorld& world, EventSink sink) -> std::unique_ptr<Detector> {
-  return std::make_unique<IoRetryDetector>(world, std::move(sink));
-});
+FFDC_REGISTER_DETECTOR("io.retry",
+                       [](const DetectorWorld& world, EventSink sink) -> std::unique_ptr<Detector> {
+                         return std::make_unique<IoRetryDetector>(world, std::move(sink));
+                       });
 
 }  // namespace
 }  // namespace ffdc

@@ -231,8 +231,7 @@ class IoSlowDetector final : public Detector {
     const uint64_t seconds = opens ? direction.slow_s : 1;
     v1::Event& event = events_.Note(key, now, seconds, [&](v1::Event& fresh) {
       fresh.set_severity(v1::WARNING);
-      *fresh.mutable_subject() = world().subject(dev);
-      for (std::string& id : world().related(dev)) fresh.add_related_ids(std::move(id));
+      SetDisk(fresh, world(), dev);
       fresh.set_first_mono_ns(now - (seconds - 1) * kNsPerSecond);
     });
     SetFact(event, "op", kOps[op]);
@@ -242,8 +241,8 @@ class IoSlowDetector final : public Detector {
     SetFact(event, "ios_per_s", Times(window.ios_per_s));
     // Some become slow a little later: asked again.
     if (opens || event.count() % kWellAgainS == 0) CompareSiblings(dev, disk, op, event);
-    event.set_summary(event.subject().name() + ": " + kOps[op] + "s take " + Milliseconds(seen.seen_ns) + " (" +
-                      seen.what + "), " + Times(seen.times) + " times as long as usual");
+    event.set_summary(event.subject().name() + ": " + kOps[op] + "s take " + Milliseconds(seen.seen_ns) +
+                      " (" + seen.what + "), " + Times(seen.times) + " times as long as usual");
     events_.Publish(key);
   }
 
@@ -262,10 +261,11 @@ class IoSlowDetector final : public Detector {
       slow += direction.last.slow ? 1 : 0;
     }
     if (siblings < kMinSiblings) return;
-    SetFact(event, "siblings", std::to_string(slow) + " of " + std::to_string(siblings) + " slow too" +
-                                   (slow == 0          ? ": this disk alone"
-                                    : slow == siblings ? ": a cause that they share"
-                                                       : ""));
+    SetFact(event, "siblings",
+            std::to_string(slow) + " of " + std::to_string(siblings) + " slow too" +
+                (slow == 0          ? ": this disk alone"
+                 : slow == siblings ? ": a cause that they share"
+                                    : ""));
   }
 
   // Both lie below one device mapper or md device.
@@ -273,7 +273,8 @@ class IoSlowDetector final : public Detector {
     const std::vector<std::string> related = world().related(other);
     return std::any_of(related.begin(), related.end(), [&](const std::string& id) {
       return (id.starts_with("dm:") || id.starts_with("md:")) &&
-             std::find(event.related_ids().begin(), event.related_ids().end(), id) != event.related_ids().end();
+             std::find(event.related_ids().begin(), event.related_ids().end(), id) !=
+                 event.related_ids().end();
     });
   }
 
@@ -284,7 +285,8 @@ class IoSlowDetector final : public Detector {
       if (!learned_.contains(saved.id()) && learned_.size() >= kMaxDisks) continue;
       Learned& learned = *LearnedOf(saved.id());
       for (size_t op = 0; op < kOps.size(); ++op)
-        if (learned.ops[op].active_s() < before.ops[op].active_s()) learned.ops[op] = std::move(before.ops[op]);
+        if (learned.ops[op].active_s() < before.ops[op].active_s())
+          learned.ops[op] = std::move(before.ops[op]);
     }
   }
 
@@ -308,9 +310,10 @@ class IoSlowDetector final : public Detector {
   bool stopped_ = false;
 };
 
-FFDC_REGISTER_DETECTOR("io.slow", [](const DetectorWorld& world, EventSink sink) -> std::unique_ptr<Detector> {
-  return std::make_unique<IoSlowDetector>(world, std::move(sink));
-});
+FFDC_REGISTER_DETECTOR("io.slow",
+                       [](const DetectorWorld& world, EventSink sink) -> std::unique_ptr<Detector> {
+                         return std::make_unique<IoSlowDetector>(world, std::move(sink));
+                       });
 
 }  // namespace
 }  // namespace ffdc

@@ -18,8 +18,9 @@ namespace {
 constexpr uint64_t kMs = 1'000'000;
 // The polls come twice a second, not to the nanosecond.
 constexpr uint64_t kSlackNs = 50 * kMs;
-// A look takes so small a part of the time until the next one...
-constexpr uint64_t kRestForEachNs = 500;
+// A walk over all tasks takes so small a part of the time until the next one...
+constexpr uint64_t kRestForEachNs = 2000;
+constexpr uint64_t kRestWhenInDoubt = 100;
 // ... but there is one a second at least.
 constexpr uint64_t kMaxRestNs = 1000 * kMs;
 // Time in which the agent did not run (a paused virtual machine) is no time in which disks were silent.
@@ -45,12 +46,9 @@ class IoStallDetector final : public Detector {
   void OnPoll() override {
     if (!world_.disk_flows || !world_.blocked_tasks) return;
     const uint64_t start_ns = world_.clock->MonotonicNs();
-    if (start_ns < next_look_ns_) return;
     const uint64_t step_ns = start_ns - std::exchange(looked_ns_, start_ns);
     if (step_ns > kMaxStepNs) lost_ns_ += step_ns - 1;
     Look();
-    const uint64_t cost_ns = world_.clock->MonotonicNs() - start_ns;
-    next_look_ns_ = start_ns + std::min(cost_ns * kRestForEachNs, kMaxRestNs);
   }
   void OnTick(const FailureTotals& /*totals*/) override { events_.Tick(false); }
 
@@ -82,6 +80,7 @@ class IoStallDetector final : public Detector {
   void Look();
   void UpdateDisks();
   void UpdateTasks();
+  [[nodiscard]] bool InDoubt() const;
   void Judge(uint32_t dev, Disk& disk);
   std::optional<uint64_t> SilentSince(uint32_t dev, const Disk& disk);
   bool IsLimited(uint32_t dev, uint64_t cgroup_id, uint32_t hierarchy);
@@ -100,7 +99,10 @@ class IoStallDetector final : public Detector {
   std::map<TaskId, Known> known_;
   uint64_t looked_ns_ = 0;
   uint64_t lost_ns_ = 0;
-  uint64_t next_look_ns_ = 0;
+  uint64_t walked_ns_ = 0;
+  uint64_t walked_at_ns_ = 0;  // in the time of Now(): what blocked_ tells of
+  uint64_t walk_cost_ns_ = 0;
+  bool tasks_wait_ = false;  // for a disk, when last looked at
 };
 
 void IoStallDetector::Look() {
@@ -143,15 +145,32 @@ void IoStallDetector::UpdateDisks() {
     }
     disk.flow = flow;
     disk.seen = true;
-    disk.tasks.clear();
-    disk.others.clear();
   }
   std::erase_if(disks_, [](const auto& entry) { return !entry.second.seen; });
 }
 
+// Whether anything may become a stall.
+bool IoStallDetector::InDoubt() const {
+  return tasks_wait_ || !open_.empty() ||
+         std::any_of(disks_.begin(), disks_.end(), [this](const auto& entry) {
+           return entry.second.busy_since_ns != 0 && entry.second.quiet_since_ns != Now();
+         });
+}
+
 void IoStallDetector::UpdateTasks() {
-  blocked_ = disks_.empty() ? std::vector<BlockedTask>() : world_.blocked_tasks();
+  const uint64_t rest_ns =
+      std::min(walk_cost_ns_ * (InDoubt() ? kRestWhenInDoubt : kRestForEachNs), kMaxRestNs);
+  if (disks_.empty() || looked_ns_ + kSlackNs < walked_ns_ + rest_ns) return;
+  walked_ns_ = looked_ns_;
+  walked_at_ns_ = Now();
+  for (auto& [dev, disk] : disks_) {
+    disk.tasks.clear();
+    disk.others.clear();
+  }
   waits_.clear();
+  blocked_ = world_.blocked_tasks();
+  walk_cost_ns_ = world_.clock->MonotonicNs() - walked_ns_;
+  tasks_wait_ = false;
   std::map<TaskId, Known> known;
   for (size_t i = 0; i < blocked_.size(); ++i) {
     const BlockedTask& task = blocked_[i];
@@ -161,7 +180,9 @@ void IoStallDetector::UpdateTasks() {
     known[id] = same ? before->second : Known{task.switches, Now()};
     const TaskWait& wait = waits_.emplace_back(ClassifyWait(task.frames));
     const auto disk = disks_.find(task.file_dev == 0 ? 0 : world_.whole_disk(task.file_dev));
-    if (disk != disks_.end()) (wait.is_io ? disk->second.tasks : disk->second.others).push_back(i);
+    if (disk == disks_.end()) continue;
+    (wait.is_io ? disk->second.tasks : disk->second.others).push_back(i);
+    tasks_wait_ |= wait.is_io;
   }
   known_ = std::move(known);
 }
@@ -177,19 +198,20 @@ void IoStallDetector::Judge(uint32_t dev, Disk& disk) {
 // Since when nothing of the disk ends though somebody waits, if that is long enough.
 std::optional<uint64_t> IoStallDetector::SilentSince(uint32_t dev, const Disk& disk) {
   const bool open = disk.silent_since_ns.has_value();
-  const auto lasts = [&](uint64_t since_ns) { return open || IsLong(since_ns); };
   if (!IsLong(disk.quiet_since_ns)) return std::nullopt;
   if (disk.flow.in_flight > 0) {
     const uint64_t since_ns = std::max(disk.quiet_since_ns, disk.busy_since_ns);
     // What is throttled is in flight in no device of its own, but may be in one above it.
     const bool by_order =
         disk.flow.stacked && IsLimited(dev, disk.flow.cgroup_id, disk.flow.cgroup_hierarchy);
-    if (lasts(since_ns) && !by_order) return since_ns;
+    if ((open || IsLong(since_ns)) && !by_order) return since_ns;
   }
   std::optional<uint64_t> first;
   for (const size_t i : disk.tasks) {
     const uint64_t since_ns = std::max(disk.quiet_since_ns, TaskSince(blocked_[i]));
-    if (!lasts(since_ns) || IsLimited(dev, blocked_[i].cgroup_id, blocked_[i].cgroup_hierarchy)) continue;
+    // Not longer than until it was last seen.
+    const bool is_long = open || walked_at_ns_ + kSlackNs >= since_ns + stall_ns_;
+    if (!is_long || IsLimited(dev, blocked_[i].cgroup_id, blocked_[i].cgroup_hierarchy)) continue;
     first = std::min(first.value_or(since_ns), since_ns);
   }
   return first;
@@ -230,7 +252,7 @@ void IoStallDetector::Report(uint32_t dev, Disk& disk, const std::vector<uint32_
       events_.Note(Key(dev), opens ? Monotonic(*disk.silent_since_ns) : world_.clock->MonotonicNs(),
                    opens ? 1 : 0, [&](v1::Event& fresh) {
                      *fresh.mutable_subject() = *disk.subject;
-                     for (std::string& id : world_.related(dev)) fresh.add_related_ids(std::move(id));
+                     AddRelated(fresh, world_, dev);
                    });
   Describe(event, disk, above, only);
   events_.Publish(Key(dev));
@@ -253,7 +275,7 @@ void IoStallDetector::Describe(v1::Event& event, const Disk& disk, const std::ve
     // Kernel threads, page faults and the like wait for nobody knows which disk: for the only one.
     const bool anybodys = only && blocked_[i].file_dev == 0 && waits_[i].is_io;
     if (!anybodys && std::find(indexes.begin(), indexes.end(), i) == indexes.end()) continue;
-    waiting.push_back({&blocked_[i], waits_[i], Now() - TaskSince(blocked_[i])});
+    waiting.push_back({&blocked_[i], waits_[i], walked_at_ns_ - TaskSince(blocked_[i])});
   }
   std::string summary = event.subject().name() + ": no I/O ended for " + Seconds(silent_ns);
   if (disk.flow.in_flight > 0) summary += ", " + std::to_string(disk.flow.in_flight) + " in flight";

@@ -81,8 +81,7 @@ class IoTimeoutDetector final : public Detector {
   v1::Event& Note(uint32_t dev, uint64_t time_ns, uint64_t count) {
     return events_.Note(FormatDev(dev), time_ns, count, [&](v1::Event& event) {
       event.set_severity(v1::WARNING);
-      *event.mutable_subject() = world().subject(dev);
-      for (std::string& id : world().related(dev)) event.add_related_ids(std::move(id));
+      SetDisk(event, world(), dev);
     });
   }
 

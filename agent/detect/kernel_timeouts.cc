@@ -15,7 +15,9 @@ bool IsName(std::string_view name) {
   });
 }
 
-bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool Contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 // drivers/nvme/host/{pci,tcp,rdma,fc}.c. Commands of the admin queue (QID 0) are not I/O.
 //   I/O 12 QID 3 timeout, aborting                                     (to 6.6)
@@ -38,7 +40,8 @@ std::optional<KernelTimeout> ParseKernelTimeout(std::string_view message) {
   const std::string_view device = rest.substr(0, colon);
   const std::string_view text = Trim(rest.substr(colon + 2));
   if (!IsName(device)) return std::nullopt;
-  if (driver == "nvme" && IsNvmeTimeout(text)) return KernelTimeout{std::string(device), true, std::string(text)};
+  if (driver == "nvme" && IsNvmeTimeout(text))
+    return KernelTimeout{std::string(device), true, std::string(text)};
   // drivers/block/nbd.c, nbd_xmit_timeout(): without a timeout of its own it never gives up.
   if (driver == "block" && text.starts_with("Possible stuck request "))
     return KernelTimeout{std::string(device), false, std::string(text)};

@@ -105,6 +105,20 @@ void CountClient(v1::Event& event, const v1::Client& client) {
   added.set_failures(1);
 }
 
+void AddRelated(v1::Event& event, const DetectorWorld& world, uint32_t dev) {
+  if (world.related) {
+    for (std::string& id : world.related(dev)) event.add_related_ids(std::move(id));
+  }
+  if (world.below) {
+    for (std::string& id : world.below(dev)) event.add_below_ids(std::move(id));
+  }
+}
+
+void SetDisk(v1::Event& event, const DetectorWorld& world, uint32_t dev) {
+  if (world.subject) *event.mutable_subject() = world.subject(dev);
+  AddRelated(event, world, dev);
+}
+
 void SetFact(v1::Event& event, const std::string& name, const std::string& value) {
   for (v1::Fact& fact : *event.mutable_facts()) {
     if (fact.name() != name) continue;

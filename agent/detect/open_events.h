@@ -59,6 +59,10 @@ class OpenEvents {
 
 // Client of a failure, counted; at most 32 a event.
 void CountClient(v1::Event& event, const v1::Client& client);
+// What lies below and above a disk that is the event's subject.
+void AddRelated(v1::Event& event, const DetectorWorld& world, uint32_t dev);
+// A disk as the event's subject, with what lies below and above it.
+void SetDisk(v1::Event& event, const DetectorWorld& world, uint32_t dev);
 // Sets the fact's value, adding it if it is new.
 void SetFact(v1::Event& event, const std::string& name, const std::string& value);
 

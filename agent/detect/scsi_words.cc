@@ -23,18 +23,34 @@ constexpr uint8_t kTaskSetFull = 0x28;
 
 // SPC-6, table "Sense key".
 constexpr std::array<std::string_view, 16> kSenseKeys = {
-    "NO SENSE",     "RECOVERED ERROR", "NOT READY",       "MEDIUM ERROR",  "HARDWARE ERROR", "ILLEGAL REQUEST",
-    "UNIT ATTENTION", "DATA PROTECT",  "BLANK CHECK",     "VENDOR SPECIFIC", "COPY ABORTED", "ABORTED COMMAND",
-    "RESERVED",     "VOLUME OVERFLOW", "MISCOMPARE",      "COMPLETED"};
+    "NO SENSE",       "RECOVERED ERROR", "NOT READY",      "MEDIUM ERROR",
+    "HARDWARE ERROR", "ILLEGAL REQUEST", "UNIT ATTENTION", "DATA PROTECT",
+    "BLANK CHECK",    "VENDOR SPECIFIC", "COPY ABORTED",   "ABORTED COMMAND",
+    "RESERVED",       "VOLUME OVERFLOW", "MISCOMPARE",     "COMPLETED"};
 
 // include/scsi/scsi_status.h, enum scsi_host_status.
-constexpr std::array<std::string_view, 0x16> kHosts = {
-    "DID_OK",          "DID_NO_CONNECT",  "DID_BUS_BUSY",         "DID_TIME_OUT",
-    "DID_BAD_TARGET",  "DID_ABORT",       "DID_PARITY",           "DID_ERROR",
-    "DID_RESET",       "DID_BAD_INTR",    "DID_PASSTHROUGH",      "DID_SOFT_ERROR",
-    "DID_IMM_RETRY",   "DID_REQUEUE",     "DID_TRANSPORT_DISRUPTED", "DID_TRANSPORT_FAILFAST",
-    "DID_TARGET_FAILURE", "DID_NEXUS_FAILURE", "DID_ALLOC_FAILURE", "DID_MEDIUM_ERROR",
-    "DID_TRANSPORT_MARGINAL", ""};
+constexpr std::array<std::string_view, 0x16> kHosts = {"DID_OK",
+                                                       "DID_NO_CONNECT",
+                                                       "DID_BUS_BUSY",
+                                                       "DID_TIME_OUT",
+                                                       "DID_BAD_TARGET",
+                                                       "DID_ABORT",
+                                                       "DID_PARITY",
+                                                       "DID_ERROR",
+                                                       "DID_RESET",
+                                                       "DID_BAD_INTR",
+                                                       "DID_PASSTHROUGH",
+                                                       "DID_SOFT_ERROR",
+                                                       "DID_IMM_RETRY",
+                                                       "DID_REQUEUE",
+                                                       "DID_TRANSPORT_DISRUPTED",
+                                                       "DID_TRANSPORT_FAILFAST",
+                                                       "DID_TARGET_FAILURE",
+                                                       "DID_NEXUS_FAILURE",
+                                                       "DID_ALLOC_FAILURE",
+                                                       "DID_MEDIUM_ERROR",
+                                                       "DID_TRANSPORT_MARGINAL",
+                                                       ""};
 
 struct Code {
   uint8_t asc;

@@ -10,10 +10,10 @@
 
 namespace ffdc {
 
-std::string SenseKeyName(uint8_t key);        // "MEDIUM ERROR"
-std::string ScsiStatusName(uint8_t status);   // "CHECK CONDITION"
-std::string ScsiHostName(uint8_t host);       // "DID_NO_CONNECT"
-std::string ScsiOpcodeName(uint8_t opcode);   // "READ(10)"
+std::string SenseKeyName(uint8_t key);       // "MEDIUM ERROR"
+std::string ScsiStatusName(uint8_t status);  // "CHECK CONDITION"
+std::string ScsiHostName(uint8_t host);      // "DID_NO_CONNECT"
+std::string ScsiOpcodeName(uint8_t opcode);  // "READ(10)"
 // "unrecovered read error"; where the pair has no words here, those of its ASC; else empty.
 std::string AdditionalSenseName(uint8_t asc, uint8_t ascq);
 // "MEDIUM ERROR, unrecovered read error (3/11/00)".

@@ -12,6 +12,10 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr int kMaxEvents = 64;
+// What follows from a failure shows itself within so long after the failure's last sign, or is
+// taken for a failure of its own, which is captured. The longest known: tasks are found hung
+// after 120 s, and the watchdogs of the services that wait for them take some minutes.
+constexpr std::chrono::minutes kFollowsWithin{10};
 
 bool Captured(const v1::Capture& capture) {
   return capture.state() == v1::SEALED || capture.state() == v1::STORED;
@@ -31,16 +35,34 @@ void MergeClients(v1::Incident& incident) {
   for (auto& [key, client] : merged) *incident.add_clients() = std::move(client);
 }
 
-// What an incident is by its first event.
-v1::Incident FromEvent(const std::string& id, const v1::Event& event) {
-  v1::Incident incident;
-  incident.set_id(id);
-  incident.set_kind(event.kind());
-  incident.set_domain(event.domain());
-  incident.set_severity(event.severity());
-  *incident.mutable_opened_at() = event.first_at();
-  *incident.mutable_subject() = event.subject();
-  return incident;
+// What an incident is follows from its events.
+void Describe(v1::Incident& incident) {
+  const v1::Event& cause = FirstCauseOf(incident.events());
+  v1::FirstCause& first = *incident.mutable_first_cause();
+  first.set_event_id(cause.id());
+  first.set_kind(cause.kind());
+  first.set_subject_id(cause.subject().id());
+  first.set_subject_name(cause.subject().name());
+  first.set_summary(cause.summary());
+  incident.set_kind(cause.kind());
+  incident.set_domain(cause.domain());
+  *incident.mutable_subject() = cause.subject();
+  incident.set_summary(cause.summary());
+  MergeClients(incident);
+}
+
+bool SameCondition(const v1::Event& a, const v1::Event& b) {
+  return a.kind() == b.kind() && a.subject().id() == b.subject().id();
+}
+
+bool SameIdentities(const v1::Event& a, const v1::Event& b) {
+  return a.subject().id() == b.subject().id() && std::equal(a.related_ids().begin(), a.related_ids().end(),
+                                                            b.related_ids().begin(), b.related_ids().end());
+}
+
+// A place that is full stays so for weeks, and is looked at all the time: no sign of anything new.
+uint64_t LastSignNs(const v1::Event& event) {
+  return event.kind() == "resource.threshold" ? event.first_mono_ns() : event.last_mono_ns();
 }
 
 std::string CaptureProblem(const v1::Capture& capture) {
@@ -64,7 +86,10 @@ IncidentManager::IncidentManager(IncidentOptions options, const Clock& clock, Uu
 
 void IncidentManager::Load(std::vector<v1::Incident> incidents) {
   for (v1::Incident& incident : incidents) {
-    if (incident.state() == v1::OPEN) open_[incident.id()].quiet_since_ns = clock_.MonotonicNs();
+    if (incident.state() == v1::OPEN) {
+      open_[incident.id()].quiet_since_ns = clock_.MonotonicNs();
+      Index(incident);
+    }
     std::string id = incident.id();
     incidents_.insert_or_assign(std::move(id), std::move(incident));
   }
@@ -76,16 +101,17 @@ v1::Incident& IncidentManager::Known(const v1::Manifest& manifest) {
   v1::Incident& incident = found->second;
   if (!lost) return incident;
   const v1::Event& trigger = manifest.trigger();
-  incident = FromEvent(manifest.incident_id(), trigger);
+  incident.set_id(manifest.incident_id());
+  incident.set_severity(trigger.severity());
   incident.set_state(v1::CLOSED);
+  *incident.mutable_opened_at() = trigger.first_at();
   *incident.mutable_last_event_at() = trigger.last_at();
   *incident.mutable_closed_at() = trigger.last_at();
   incident.set_cluster(manifest.cluster());
   incident.set_origin_node(manifest.node());
   *incident.add_events() = trigger;
-  incident.set_summary(trigger.summary());
   incident.set_repeat(manifest.repeat());
-  MergeClients(incident);
+  Describe(incident);
   return incident;
 }
 
@@ -94,59 +120,125 @@ void IncidentManager::Adopt(const v1::Manifest& manifest) {
   if (Sealed(incident, manifest)) Changed(incident);
 }
 
-v1::Incident* IncidentManager::FindOpen(const std::string& kind, const std::string& subject_id) {
-  for (const auto& [id, open] : open_) {
-    v1::Incident& incident = incidents_[id];
-    if (incident.kind() == kind && incident.subject().id() == subject_id) return &incident;
+void IncidentManager::Index(const v1::Incident& incident) {
+  for (const v1::Event& event : incident.events()) {
+    subjects_.Add(incident.id(), event);
+    by_event_[event.id()] = incident.id();
   }
-  return nullptr;
 }
 
-void IncidentManager::OnEvent(const v1::Event& event, bool ended) {
-  v1::Incident* incident = FindOpen(event.kind(), event.subject().id());
-  const bool opened = incident == nullptr;
+void IncidentManager::Close(v1::Incident& incident) {
+  for (const v1::Event& event : incident.events()) {
+    subjects_.Take(incident.id(), event);
+    by_event_.erase(event.id());
+  }
+  open_.erase(incident.id());
+  incident.set_state(v1::CLOSED);
+}
+
+// Whether the event, which belongs to the incident, still follows from it. A new condition long
+// after the last sign of it does not: a path that is lost while the other one has been away for
+// days, a disk that fails while a filesystem has been full for weeks, must be captured.
+bool IncidentManager::Accepts(const v1::Incident& incident, const v1::Event& event) const {
+  uint64_t last_sign_ns = 0;
+  for (const v1::Event& known : incident.events()) {
+    if (SameCondition(known, event)) return true;
+    last_sign_ns = std::max(last_sign_ns, LastSignNs(known));
+  }
+  const auto within = std::max<std::chrono::nanoseconds>(kFollowsWithin, options_.quiet_after);
+  return event.first_mono_ns() <= last_sign_ns + static_cast<uint64_t>(within.count());
+}
+
+std::string IncidentManager::FindOpen(const v1::Event& event) const {
+  if (const auto known = by_event_.find(event.id()); known != by_event_.end()) return known->second;
+  const bool recovery = IsRecovery(event);
+  return subjects_.Find(event, !recovery,
+                        [&](const std::string& id) { return recovery || Accepts(incidents_.at(id), event); });
+}
+
+std::string IncidentManager::OnEvent(const v1::Event& event, bool ended) {
+  const std::string found = FindOpen(event);
+  const bool opened = found.empty();
   if (opened) {
-    if (ended) return;  // its incident was deleted by a person
-    incident = &Open(event);
+    if (ended) return {};  // its incident was deleted by a person, or it is a recovery that has none
+    if (IsRecovery(event)) {
+      ++recoveries_alone_;
+      return {};
+    }
   }
-  auto& events = *incident->mutable_events();
-  auto known =
-      std::find_if(events.begin(), events.end(), [&](const v1::Event& e) { return e.id() == event.id(); });
-  if (known == events.end()) {
-    if (events.size() >= kMaxEvents) events.DeleteSubrange(1, 1);  // the first one stays
-    *events.Add() = event;
-    known = events.end() - 1;
-  } else {
-    *known = event;
-  }
-  known->set_incident_id(incident->id());
-  OpenIncident& open = open_[incident->id()];
+  v1::Incident& incident = opened ? Open(event) : incidents_[found];
+  Keep(incident, event, ended);
+  OpenIncident& open = open_[incident.id()];
   if (ended) {
     open.active.erase(event.id());
   } else {
     open.active.insert(event.id());
   }
   open.quiet_since_ns = std::max(open.quiet_since_ns, event.last_mono_ns());
-  if (event.last_at() > incident->last_event_at()) *incident->mutable_last_event_at() = event.last_at();
-  incident->set_severity(std::max(incident->severity(), event.severity()));
-  incident->set_summary(events.Get(0).summary());
-  MergeClients(*incident);
+  if (event.last_at() > incident.last_event_at()) *incident.mutable_last_event_at() = event.last_at();
+  incident.set_severity(std::max(incident.severity(), event.severity()));
+  Describe(incident);
   if (opened) {
-    SettleCompleteness(*incident);
-    const v1::Event trigger = *known;
-    callbacks_.opened(*incident, trigger);
+    SettleCompleteness(incident);
+    const v1::Event trigger = incident.events(0);
+    callbacks_.opened(incident, trigger);
   }
-  Changed(*incident);
+  Changed(incident);
+  return incident.id();
+}
+
+// Takes the event, or what is new of it, into the incident's list.
+void IncidentManager::Keep(v1::Incident& incident, const v1::Event& event, bool ended) {
+  auto& events = *incident.mutable_events();
+  auto kept =
+      std::find_if(events.begin(), events.end(), [&](const v1::Event& e) { return e.id() == event.id(); });
+  const bool is_new = by_event_.insert_or_assign(event.id(), incident.id()).second;
+  if (kept != events.end()) {
+    const bool same = SameIdentities(*kept, event);
+    if (!same) subjects_.Take(incident.id(), *kept);
+    *kept = event;
+    if (!same) subjects_.Add(incident.id(), event);
+  } else if (is_new && (events.size() < kMaxEvents || MakeRoom(incident))) {
+    *events.Add() = event;
+    kept = events.end() - 1;
+    subjects_.Add(incident.id(), event);
+  } else {
+    if (is_new) incident.set_events_left_out(incident.events_left_out() + 1);
+    if (ended) by_event_.erase(event.id());
+    return;
+  }
+  kept->set_incident_id(incident.id());
+  if (ended && kept->duration_ns() == 0 && kept->last_mono_ns() > kept->first_mono_ns())
+    kept->set_duration_ns(kept->last_mono_ns() - kept->first_mono_ns());
+}
+
+// Lets go of the oldest event that is over and is neither the first one nor the first cause.
+bool IncidentManager::MakeRoom(v1::Incident& incident) {
+  const std::set<std::string>& active = open_[incident.id()].active;
+  for (int i = 1; i < incident.events_size(); ++i) {
+    const v1::Event& event = incident.events(i);
+    if (active.contains(event.id()) || event.id() == incident.first_cause().event_id()) continue;
+    subjects_.Take(incident.id(), event);
+    by_event_.erase(event.id());
+    incident.mutable_events()->DeleteSubrange(i, 1);
+    incident.set_events_left_out(incident.events_left_out() + 1);
+    return true;
+  }
+  return false;
 }
 
 v1::Incident& IncidentManager::Open(const v1::Event& event) {
-  v1::Incident incident = FromEvent(ids_.Next(), event);
+  v1::Incident incident;
+  incident.set_id(ids_.Next());
+  *incident.mutable_opened_at() = event.first_at();
   incident.set_state(v1::OPEN);
   incident.set_cluster(options_.cluster);
   incident.set_origin_node(options_.node);
-  incident.set_repeat(std::any_of(incidents_.begin(), incidents_.end(), [&](const auto& known) {
-    return known.second.kind() == event.kind() && known.second.subject().id() == event.subject().id() &&
-           std::any_of(known.second.captures().begin(), known.second.captures().end(), Captured);
+  incident.set_repeat(std::any_of(incidents_.begin(), incidents_.end(), [&](const auto& entry) {
+    const v1::Incident& known = entry.second;
+    return std::any_of(known.captures().begin(), known.captures().end(), Captured) &&
+           std::any_of(known.events().begin(), known.events().end(),
+                       [&](const v1::Event& former) { return SameCondition(former, event); });
   }));
   v1::Capture& capture = *incident.add_captures();
   capture.set_node(options_.node);
@@ -174,12 +266,9 @@ const v1::Incident& IncidentManager::OpenManual(const std::string& reason) {
   *event.mutable_last_at() = event.first_at();
   event.set_count(1);
   event.set_summary(reason.empty() ? "dump requested" : "dump requested: " + reason);
-  OnEvent(event, false);
-  v1::Incident& incident = *FindOpen(event.kind(), event.subject().id());
+  v1::Incident& incident = incidents_[OnEvent(event, false)];
   incident.set_reason(reason);
-  // Over by nature: nothing goes on that could become quiet.
-  open_.erase(incident.id());
-  incident.set_state(v1::CLOSED);
+  Close(incident);  // over by nature: nothing goes on that could become quiet
   *incident.mutable_closed_at() = event.last_at();
   Changed(incident);
   return incident;
@@ -194,8 +283,8 @@ void IncidentManager::Tick() {
       continue;
     }
     v1::Incident& incident = incidents_[open->first];
-    open = open_.erase(open);
-    incident.set_state(v1::CLOSED);
+    ++open;
+    Close(incident);
     *incident.mutable_closed_at() = TimeUtil::NanosecondsToTimestamp(clock_.RealtimeNs());
     Changed(incident);
     callbacks_.closed(incident);
@@ -303,8 +392,10 @@ Result<const v1::Incident*> IncidentManager::Pin(const std::string& id, bool pin
 }
 
 void IncidentManager::Forget(const std::string& id) {
-  incidents_.erase(id);
-  open_.erase(id);
+  const auto found = incidents_.find(id);
+  if (found == incidents_.end()) return;
+  if (open_.contains(id)) Close(found->second);
+  incidents_.erase(found);
 }
 
 std::vector<std::string> IncidentManager::KeepIds() const {

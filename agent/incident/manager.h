@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -17,6 +18,7 @@
 #include "base/uuid.h"
 #include "ffdc/v1/incident.pb.h"
 #include "ffdc/v1/manifest.pb.h"
+#include "incident/grouping.h"
 
 namespace ffdc {
 
@@ -45,9 +47,10 @@ class IncidentManager {
   // A sealed capture of a former life, or of this one: brings back an incident that the index lost.
   void Adopt(const v1::Manifest& manifest);
 
-  // An event opened, changed or ended: joins the open incident of its kind and
-  // subject, or opens one.
-  void OnEvent(const v1::Event& event, bool ended);
+  // An event opened, changed or ended: joins the oldest open incident that it belongs to
+  // (incident/grouping.h), or opens one. One that connects two open incidents does not merge
+  // them. A recovery opens none. Returns the incident's id; empty: none.
+  std::string OnEvent(const v1::Event& event, bool ended);
   // An incident that a person asked for.
   const v1::Incident& OpenManual(const std::string& reason);
   void Tick();  // closes what is quiet; once a second
@@ -69,6 +72,8 @@ class IncidentManager {
   [[nodiscard]] std::vector<std::string> KeepIds() const;
   [[nodiscard]] uint64_t open() const { return open_.size(); }
   [[nodiscard]] uint64_t total() const { return incidents_.size(); }
+  // Recoveries of something that had no open incident.
+  [[nodiscard]] uint64_t recoveries_alone() const { return recoveries_alone_; }
 
  private:
   struct OpenIncident {
@@ -77,9 +82,14 @@ class IncidentManager {
   };
 
   v1::Incident& Open(const v1::Event& event);
+  [[nodiscard]] std::string FindOpen(const v1::Event& event) const;
+  [[nodiscard]] bool Accepts(const v1::Incident& incident, const v1::Event& event) const;
+  void Keep(v1::Incident& incident, const v1::Event& event, bool ended);
+  bool MakeRoom(v1::Incident& incident);
+  void Index(const v1::Incident& incident);
+  void Close(v1::Incident& incident);
   v1::Incident& Known(const v1::Manifest& manifest);
   bool Sealed(v1::Incident& incident, const v1::Manifest& manifest);
-  v1::Incident* FindOpen(const std::string& kind, const std::string& subject_id);
   v1::Capture& OwnCapture(v1::Incident& incident);
   void Changed(v1::Incident& incident);
   void SettleCompleteness(v1::Incident& incident) const;
@@ -90,6 +100,9 @@ class IncidentManager {
   IncidentCallbacks callbacks_;
   std::map<std::string, v1::Incident> incidents_;  // by id, so oldest first
   std::map<std::string, OpenIncident> open_;
+  OpenSubjects subjects_;                                  // of the open ones
+  std::unordered_map<std::string, std::string> by_event_;  // the open incident of each of their events
+  uint64_t recoveries_alone_ = 0;
 };
 
 }  // namespace ffdc

@@ -29,6 +29,7 @@
 namespace ffdc {
 namespace {
 
+constexpr const char* kNoBioDevice = "no bio-based device is watched";
 constexpr const char* kFilteredNames[FFDC_FILTERED_COUNT] = {
     "filtered.readahead", "filtered.passthrough", "filtered.unsupported",
     "filtered.nowait",    "filtered.no_disk",     "filtered.ignored_device"};
@@ -76,7 +77,7 @@ class KernelBlockProbe : public BlockProbe {
     } else if (const auto loaded = LoadBlockBio(); !loaded) {
       bio_reason_ = loaded.error().message;
     } else {
-      bio_reason_ = "no bio-based device is watched";
+      bio_reason_ = kNoBioDevice;
     }
     if (const auto started = StartBlockedTasks(); !started) tasks_reason_ = started.error().message;
     OpName(0);       // reads the kernel's words from its types now, not while the first failure waits
@@ -278,7 +279,7 @@ void KernelBlockProbe::SetBioDevices(bool any) {
   if (!any) {
     bio_queue_link_.reset();
     bio_link_.reset();
-    bio_reason_ = "no bio-based device is watched";
+    bio_reason_ = kNoBioDevice;
     return;
   }
   auto link = AttachProgram(bio_->progs.block_bio_complete);
@@ -367,6 +368,7 @@ std::vector<v1::Probe> KernelBlockProbe::Status() const {
     probe.set_name(name);
     probe.set_active(link != nullptr);
     probe.set_reason(reason);
+    probe.set_idle(reason == kNoBioDevice);
     if (link) probe.set_attached_to(hook);
   };
   add("block_io", "tp_btf/block_rq_complete", io_link_, io_reason_);

@@ -10,6 +10,8 @@
 #include <string>
 #include <system_error>
 
+#include "probe/source.h"
+
 namespace ffdc {
 namespace {
 
@@ -59,6 +61,13 @@ ProgramStats GetProgramStats(const bpf_program* program) {
   uint32_t size = sizeof(info);
   if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) != 0) return {};
   return {info.run_cnt, info.run_time_ns, info.recursion_misses};
+}
+
+Result<Fd> EnableProgramStats() {
+  Fd fd(bpf_enable_stats(BPF_STATS_RUN_TIME));
+  if (!fd.valid())
+    return FailErrno("cannot count the runs of BPF programs (needs Linux 5.8 and CAP_SYS_ADMIN)");
+  return fd;
 }
 
 Result<MapView> MapView::Open(int map_fd, uint64_t offset, size_t size) {

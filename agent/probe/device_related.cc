@@ -76,9 +76,14 @@ void Walk(const DeviceRoots& roots, const std::string& disk, Step step, std::vec
 
 }  // namespace
 
+std::vector<std::string> ReadBelow(const DeviceRoots& roots, const std::string& disk) {
+  std::vector<std::string> found;
+  Walk(roots, disk, Below, found);
+  return found;
+}
+
 RelatedDisks ReadRelated(const DeviceRoots& roots, const std::string& disk, MountTable& mounts) {
-  RelatedDisks related;
-  Walk(roots, disk, Below, related.disks);
+  RelatedDisks related{ReadBelow(roots, disk), {}};
   std::vector<std::string> above;
   Walk(roots, disk, Above, above);
   std::vector<std::string> mounted{disk};

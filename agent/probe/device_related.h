@@ -16,4 +16,7 @@ struct RelatedDisks {
 // Reads kernfs links alone; at most 64 disks each way.
 RelatedDisks ReadRelated(const DeviceRoots& roots, const std::string& disk, MountTable& mounts);
 
+// The names of the whole disks that it stands on alone.
+std::vector<std::string> ReadBelow(const DeviceRoots& roots, const std::string& disk);
+
 }  // namespace ffdc

@@ -52,6 +52,7 @@ class Inventory final : public DeviceInventory {
   [[nodiscard]] std::string NameOf(uint32_t dev) const override;
   Result<const BlockDevice*> SetOverride(const std::string& name, bool watch) override;
   std::vector<std::string> RelatedTo(uint32_t dev) override;
+  std::vector<std::string> BelowOf(uint32_t dev) override;
   [[nodiscard]] uint32_t WholeDisk(uint32_t dev) const override;
 
  private:
@@ -65,6 +66,7 @@ class Inventory final : public DeviceInventory {
   void Decide(Entry& entry) const;
   void Remove(uint32_t dev);
   [[nodiscard]] bool LoopChanged(const BlockDevice& device) const;
+  std::vector<std::string> IdsOf(const std::vector<std::string>& names);
 
   const DeviceRoots roots_;
   const DeviceFilter filter_;
@@ -218,16 +220,27 @@ std::string Inventory::NameOf(uint32_t dev) const {
   return unlisted ? FormatDev(dev) : PrintableUtf8(link.filename().string());
 }
 
+std::vector<std::string> Inventory::IdsOf(const std::vector<std::string>& names) {
+  std::vector<std::string> ids;
+  for (const std::string& name : names) {
+    if (const BlockDevice* device = FindByName(name)) ids.push_back(device->subject.id());
+  }
+  return ids;
+}
+
 std::vector<std::string> Inventory::RelatedTo(uint32_t dev) {
   const BlockDevice* device = Find(dev);
   if (device == nullptr) return {};
   const RelatedDisks related = ReadRelated(roots_, device->name, mounts_);
-  std::vector<std::string> ids;
-  for (const std::string& name : related.disks) {
-    if (const BlockDevice* other = FindByName(name)) ids.push_back(other->subject.id());
-  }
+  std::vector<std::string> ids = IdsOf(related.disks);
   for (const std::string& point : related.mounts) ids.push_back("mount:" + point);
   return ids;
+}
+
+std::vector<std::string> Inventory::BelowOf(uint32_t dev) {
+  const BlockDevice* device = Find(dev);
+  if (device == nullptr) return {};
+  return IdsOf(ReadBelow(roots_, device->name));
 }
 
 uint32_t Inventory::WholeDisk(uint32_t dev) const {

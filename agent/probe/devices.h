@@ -75,6 +75,8 @@ class DeviceInventory {
   // Identities of the disks below and above it and "mount:<point>" of what is mounted from
   // them, without its own: what fails when it does, or makes it fail.
   virtual std::vector<std::string> RelatedTo(uint32_t dev) = 0;
+  // Of these, the identities of the disks below it.
+  virtual std::vector<std::string> BelowOf(uint32_t dev) = 0;
   // The whole disk of a disk or partition; itself where nothing is known.
   [[nodiscard]] virtual uint32_t WholeDisk(uint32_t dev) const = 0;
 };

@@ -128,6 +128,7 @@ class KernelFaultProbes final : public FaultProbes {
     std::vector<std::string> attached;  // sections
     std::vector<std::string> missing;   // "hook: reason"
     std::vector<std::string> modules;   // those of its modules that were there when it was loaded
+    bool idle = false;                  // none of its hooks is there: its modules are not loaded
   };
 
   void AttachMissing(bool all);
@@ -190,6 +191,7 @@ Result<> KernelFaultProbes::Load(Set& set, Hooks& hooks) {
     }
   }
   if (wanted == 0) {
+    set.idle = !set.what.modules.empty();
     set.object.reset();
     return {};
   }
@@ -284,6 +286,7 @@ std::vector<v1::Probe> KernelFaultProbes::Status() const {
     probe.set_active(!set.attached.empty());
     probe.set_attached_to(Join(set.attached, ", "));
     probe.set_reason(Join(set.missing, "; "));
+    probe.set_idle(set.idle);
     if (!set.object) continue;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, set.object.get()) {

@@ -14,14 +14,10 @@ namespace ffdc {
 
 std::vector<FaultProgramSet> AllFaultSets() {
   return {
-      {"scsi", scsi_bpf::elf_bytes, "scsi_mod"},
-      {"nvme", nvme_bpf::elf_bytes, "nvme_core"},
-      {"requeue", requeue_bpf::elf_bytes, ""},
-      {"sunrpc", sunrpc_bpf::elf_bytes, "sunrpc"},
-      {"sockets", sockets_bpf::elf_bytes, ""},
-      {"fs_error", fs_error_bpf::elf_bytes, "ext4,xfs"},
-      {"task_hung", task_hung_bpf::elf_bytes, ""},
-      {"ras", ras_bpf::elf_bytes, ""},
+      {"scsi", scsi_bpf::elf_bytes, "scsi_mod"},   {"nvme", nvme_bpf::elf_bytes, "nvme_core"},
+      {"requeue", requeue_bpf::elf_bytes, ""},     {"sunrpc", sunrpc_bpf::elf_bytes, "sunrpc"},
+      {"sockets", sockets_bpf::elf_bytes, ""},     {"fs_error", fs_error_bpf::elf_bytes, "ext4,xfs"},
+      {"task_hung", task_hung_bpf::elf_bytes, ""}, {"ras", ras_bpf::elf_bytes, ""},
   };
 }
 

@@ -16,8 +16,10 @@ uint32_t Timed(const std::vector<uint32_t>& later, const std::vector<uint32_t>& 
 }
 
 LatencyFigures Between(const LatencyCounts& later, const LatencyCounts& earlier) {
-  return {Timed(later.read, earlier.read), Timed(later.write, earlier.write),
-          LatencyQuantileNs(later.read, earlier.read, 0.5), LatencyQuantileNs(later.read, earlier.read, 0.99),
+  return {Timed(later.read, earlier.read),
+          Timed(later.write, earlier.write),
+          LatencyQuantileNs(later.read, earlier.read, 0.5),
+          LatencyQuantileNs(later.read, earlier.read, 0.99),
           LatencyQuantileNs(later.write, earlier.write, 0.5),
           LatencyQuantileNs(later.write, earlier.write, 0.99)};
 }

@@ -8,6 +8,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/fd.h"
+#include "base/result.h"
 #include "ffdc/v1/manifest.pb.h"
 
 namespace ffdc {
@@ -24,5 +26,8 @@ class ProbeSource {
   [[nodiscard]] virtual std::vector<v1::Probe> Status() const = 0;
 };
 using ProbeSourcePtr = std::unique_ptr<ProbeSource>;
+
+// The kernel counts and times the runs of all BPF programs while the descriptor is open.
+Result<Fd> EnableProgramStats();
 
 }  // namespace ffdc

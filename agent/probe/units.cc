@@ -87,6 +87,7 @@ class Watcher final : public UnitSource {
     status.set_active(subscribed_);
     status.set_attached_to("D-Bus org.freedesktop.systemd1");
     status.set_reason(problem_);
+    status.set_idle(!subscribed_ && units_.empty());
     status.set_records(heard_);
     return {status};
   }

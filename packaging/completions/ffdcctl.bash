@@ -15,6 +15,10 @@ _ffdcctl() {
 		return
 		;;
 	--limit | --reason) return ;;
+	--measure)
+		mapfile -t COMPREPLY < <(compgen -W '2s 10s 1m' -- "$cur")
+		return
+		;;
 	esac
 
 	# The words that are neither options nor their values.
@@ -24,7 +28,7 @@ _ffdcctl() {
 			continue
 		fi
 		case ${COMP_WORDS[i]} in
-		--socket | -o | --output | --limit | --reason) skip=1 ;;
+		--socket | -o | --output | --limit | --reason | --measure) skip=1 ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -34,6 +38,7 @@ _ffdcctl() {
 	case "${words[*]}" in
 	'') reply='status probe event incident dump config selftest' options+=' --version' ;;
 	probe) reply=list ;;
+	'probe list') options+=' --measure' ;;
 	event) reply='list watch' ;;
 	'event list') options+=' --limit' ;;
 	incident) reply='list show pull verify pin unpin delete' ;;

@@ -2,9 +2,13 @@
 // The task iterator, on the running kernel: a task in D state is seen with its
 // stack. vfork(2) makes one: the parent sleeps uninterruptibly until its child
 // has ended.
+#include "base/blocked_tasks.h"
+
 #include <bpf/bpf.h>
 #include <signal.h>
 #include <sys/wait.h>
+
+#include <ctime>
 
 #include "bpf/block_io_fixture.h"
 
@@ -68,10 +72,37 @@ TEST_F(BlockedTasksTest, ATaskInDStateIsListedWithItsStack) {
   ASSERT_NE(at, std::string::npos) << text;
   const size_t end_of_line = text.find('\n', at);
   const std::string line = text.substr(at, end_of_line - at);
-  EXPECT_NE(line.find(" cgroup="), std::string::npos) << line;
+  const auto tasks = ParseBlockedTasks(text);
+  const auto task = std::find_if(tasks.begin(), tasks.end(), [&](const BlockedTask& other) {
+    return other.pid == static_cast<uint32_t>(child.pid());
+  });
+  ASSERT_NE(task, tasks.end()) << line;
+  EXPECT_EQ(task->comm, ReadLine("/proc/self/comm"));
+  EXPECT_EQ(task->file_dev, 0u) << "vfork is about no file";
+  EXPECT_GT(task->switches, 0u);
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  const uint64_t now_ns =
+      static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+  EXPECT_LT(task->start_ns, now_ns);
+  EXPECT_GT(task->start_ns + 60'000'000'000, now_ns);
   const std::string stack = text.substr(end_of_line + 1, text.find("\nD ", end_of_line) - end_of_line);
   EXPECT_TRUE(stack.starts_with("  ")) << stack;
   EXPECT_NE(stack.find("fork"), std::string::npos) << stack;
+}
+
+TEST_F(BlockedTasksTest, TheAgentReadsThemItself) {
+  Start();
+  const BlockedChild child;
+  bool found = false;
+  for (int attempt = 0; attempt < 100 && !found; ++attempt) {
+    if (attempt > 0) usleep(10'000);
+    const auto text = probe_->BlockedTasksText();
+    ASSERT_TRUE(text) << text.error().message;
+    for (const BlockedTask& task : ParseBlockedTasks(*text))
+      found |= task.pid == static_cast<uint32_t>(child.pid());
+  }
+  EXPECT_TRUE(found);
 }
 
 TEST_F(BlockedTasksTest, IdleKernelThreadsAndOurselvesAreNot) {

@@ -68,7 +68,8 @@ class NodeTest(E2eTest):
         self.assertEqual(self.facts(event)["device"], disk.name)
 
     def test_the_calendar_asks_for_captures(self):
-        agent = self.agent([self.disk()], config={"periodic": {"calendar": "*-*-* *:*:0/4"}})
+        agent = self.agent([self.disk()], config={"periodic": {"calendar": "*-*-* *:*:0/4"},
+                                                "incident": {"quiet_after": "1s"}})
         event = self.wait_event(agent, "periodic")
         self.assertEqual((event["domain"], event["severity"]), ("REQUESTED", "INFO"))
         wait_for(lambda: len(self.events(agent, "periodic")) >= 2, "the next time")

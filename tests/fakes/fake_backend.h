@@ -62,7 +62,12 @@ class FakeBackend final : public ControlBackend {
   }
 
   Result<v1::Status> GetStatus() override { return Reply(SampleStatus()); }
-  Result<v1::ProbeList> ListProbes() override { return Reply(SampleProbes()); }
+  Result<v1::ProbeList> ListProbes(uint32_t measure_ms) override {
+    v1::ProbeList list = SampleProbes();
+    list.set_runs_counted(measure_ms != 0);
+    list.set_measured_ns(uint64_t{measure_ms} * 1'000'000);
+    return Reply(list);
+  }
   Result<v1::Config> GetConfig() override { return Reply(SampleConfigReply()); }
   Result<v1::EventList> ListEvents(uint32_t limit) override {
     v1::EventList list;

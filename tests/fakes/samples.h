@@ -81,7 +81,9 @@ inline v1::Event SampleEvent() {
     }
     clients { type: "kernel" name: "kernel" failures: 4 }
     summary: "sdb: 1000 reads failed (critical medium error), 64 writes failed (I/O error)"
-    incident_id: "019aaf2c-5d40-7b3e-9c11-0242ac120002")pb");
+    incident_id: "019aaf2c-5d40-7b3e-9c11-0242ac120002"
+    detected_mono_ns: 5000000180000
+    duration_ns: 1200000000)pb");
 }
 
 inline v1::Incident SampleIncident() {
@@ -121,11 +123,71 @@ inline v1::Incident SampleIncident() {
       }
     }
     pinned: true
-    summary: "sdb: 1000 reads failed (critical medium error), 64 writes failed (I/O error)")pb");
+    summary: "sdb: 1000 reads failed (critical medium error), 64 writes failed (I/O error)"
+    first_cause {
+      event_id: "019aaf2c-5d3f-7000-8123-0242ac120002"
+      kind: "io.error"
+      subject_id: "wwid:naa.5000c500a1b2c3d4"
+      subject_name: "sdb"
+      summary: "sdb: 1000 reads failed (critical medium error), 64 writes failed (I/O error)"
+    })pb");
   const v1::Event event = SampleEvent();
   *incident.mutable_subject() = event.subject();
   *incident.mutable_clients() = event.clients();
   *incident.add_events() = event;
+  return incident;
+}
+
+// A disk that fails, the filesystem on it, who waits for both: still open.
+inline v1::Incident SampleChain() {
+  v1::Incident incident = SampleIncident();
+  incident.set_state(v1::OPEN);
+  incident.clear_closed_at();
+  v1::Event& first = *incident.mutable_events(0);
+  first.clear_duration_ns();
+  first.mutable_evidence(0)->set_detail("MEDIUM ERROR, unrecovered read error (3/11/00)");
+  first.mutable_evidence(1)->set_detail("HARDWARE ERROR, logical unit failure (4/3e/01)");
+  *first.add_facts() = FromText<v1::Fact>(R"pb(name: "sense" value: "3/11/00")pb");
+  *incident.add_events() = FromText<v1::Event>(R"pb(
+    id: "019aaf2c-a000-7000-8123-0242ac120002"
+    kind: "task.hung"
+    domain: X2
+    severity: WARNING
+    subject { type: "task" id: "task:4711@db1" name: "postgres (4711)" }
+    first_mono_ns: 5005400000000
+    last_mono_ns: 5125400000000
+    detected_mono_ns: 5125410000000
+    count: 2
+    summary: "2 tasks wait for /var/lib/postgresql for more than 120 s"
+    waiters {
+      pid: 4711
+      tgid: 4700
+      comm: "postgres"
+      waiting_ns: 120000000000
+      waits_in: "jbd2_log_wait_commit"
+      client { type: "systemd_unit" name: "postgresql.service" }
+    }
+    waiters {
+      pid: 812
+      tgid: 812
+      comm: "jbd2/sdb1-8"
+      waiting_ns: 125000000000
+      waits_in: "wait_on_buffer"
+      client { type: "kernel" name: "kernel" }
+    })pb");
+  *incident.add_events() = FromText<v1::Event>(R"pb(
+    id: "019aaf2c-8000-7000-8123-0242ac120002"
+    kind: "fs.error"
+    domain: OTHER
+    severity: CRITICAL
+    subject { type: "filesystem" id: "mount:/var/lib/postgresql@db1" name: "/var/lib/postgresql" }
+    first_mono_ns: 5005200000000
+    last_mono_ns: 5005200000000
+    detected_mono_ns: 5005200900000
+    count: 1
+    summary: "/var/lib/postgresql: ext4 aborted its journal (error -5), the filesystem is read-only now"
+    facts { name: "filesystem" value: "ext4" }
+    facts { name: "errno" value: "EIO" })pb");
   return incident;
 }
 
@@ -244,6 +306,7 @@ inline v1::Status SampleStatus() {
     version: "0.1.0"
     started_at { seconds: 1763870000 }
     probes_active: 2
+    probes_idle: 1
     probes_inactive: 1
     devices {
       name: "sda"
@@ -295,13 +358,17 @@ inline v1::ProbeList SampleProbes() {
       counters { what: "filtered.readahead" count: 3 }
       counters { what: "filtered.passthrough" count: 0 }
     }
+    probes { name: "ras" active: false reason: "not permitted: needs root, or CAP_BPF and CAP_PERFMON" }
+    probes { name: "block_bio" idle: true reason: "no bio-based device is watched" }
+    probes { name: "blocked_tasks" active: true attached_to: "iter/task" drops: 2 }
     probes {
-      name: "block_bio"
-      active: false
-      reason: "no bio-based device present"
-      attached_to: "tp_btf/block_bio_complete"
+      name: "scsi"
+      active: true
+      attached_to: "tp_btf/scsi_dispatch_cmd_error, tp_btf/scsi_dispatch_cmd_timeout, tp_btf/scsi_eh_wakeup, raw_tp/a_hook_with_a_name_that_fills_more_than_one_line_of_any_console_if_it_is_not_wrapped"
+      reason: "scsi_other: not in this kernel, or its module (scsi_mod) is not loaded"
+      runs: 0
     }
-    probes { name: "blocked_tasks" active: true attached_to: "iter/task" drops: 2 })pb");
+    probes { name: "uevents" active: true attached_to: "netlink kobject_uevent" records: 12 })pb");
 }
 
 inline v1::Config SampleConfigReply() {

@@ -49,6 +49,10 @@ class SysfsTree {
   void AddHolder(const std::string& below, const std::string& holder) const {
     Link("block/" + below + "/holders/" + holder, disk(holder));
   }
+  // The other end of it.
+  void AddSlave(const std::string& holder, const std::string& below) const {
+    Link("block/" + holder + "/slaves/" + std::filesystem::path(below).filename().string(), disk(below));
+  }
   void SetSubsystem(const std::string& name, const std::string& subsystem) const {
     Link("block/" + name + "/device/subsystem", sysfs() / "bus" / subsystem);
   }

@@ -66,14 +66,15 @@ def _kernel_packages(refresh):
 def _key(packages):
     """Changes with everything that the images are made of."""
     digest = hashlib.sha256()
-    recipe = [os.path.join(HERE, "machine.py")]
+    recipe = []
     for folder, folders, files in os.walk(os.path.join(HERE, "image")):
         folders.sort()
         recipe += [os.path.join(folder, name) for name in sorted(files)]
     for path in recipe:
         with open(path, "rb") as file:
             digest.update(os.path.relpath(path, HERE).encode() + b"\0" + file.read() + b"\0")
-    digest.update(repr(sorted(packages.items())).encode())
+    digest.update(repr((sorted(packages.items()), machine.JOB_DISK_BYTES)).encode())
+    digest.update(repr(machine.command("images", "kernel", "folder")).encode())
     # A snapshot is only good for the QEMU that took it.
     digest.update(_output(machine.QEMU, "--version").encode())
     return digest.hexdigest()[:16]
@@ -97,7 +98,9 @@ def _build(folder, packages):
             shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
     work = tempfile.mkdtemp(prefix=os.path.basename(folder) + ".tmp", dir=parent)
     try:
-        done = subprocess.run([os.path.join(HERE, "image", "build.sh"), work, SUITE,
+        # What mmdebstrap mounts there is gone with its last process, however that ends: removing the
+        # folder must not reach into the host's /sys.
+        done = subprocess.run(["unshare", "--mount", os.path.join(HERE, "image", "build.sh"), work, SUITE,
                                *[f"{kernel}={package}" for kernel, (package, _) in packages.items()]], check=False)
         if done.returncode != 0:
             raise ImageError("the root filesystem could not be built; see above")

@@ -3,7 +3,7 @@
 
 A machine boots once, to the point where it waits for a job; every job then goes on from
 the snapshot of that moment. Snapshot and restore must describe the same machine, so both
-take their arguments from here, and the images' key covers this file (images.py)."""
+take their arguments from command(), and the images' key covers them (images.py)."""
 
 import json
 import os
@@ -18,7 +18,7 @@ QEMU = "qemu-system-x86_64"
 MEMORY_MIB = 1536
 # The job's disk. Its size belongs to the machine: one that fits all jobs.
 JOB_DISK_BYTES = 256 << 20
-BOOT_TIMEOUT_S = 240
+BOOT_TIMEOUT_S = 600  # 40 on a host that does nothing else
 
 KERNEL_ARGUMENTS = (
     "console=ttyS0 loglevel=4 panic=-1 nokaslr mitigations=off tsc=reliable no_timer_check "
@@ -43,6 +43,28 @@ def tail(path, lines):
         return ""
 
 
+def command(images, kernel, folder):
+    """QEMU's command line, for a machine with its files in `folder`."""
+    def port(name, chardev):
+        return ["-chardev", f"{chardev},id={name}", "-device", f"virtserialport,chardev={name},name={name}"]
+
+    def drive(name, path):
+        return ["-drive", f"file={path},if=none,id={name},format=raw,readonly=on",
+                "-device", f"virtio-blk-pci,drive={name}"]
+
+    # One CPU: several under multi-threaded TCG crash guests that are otherwise well.
+    return [QEMU, "-M", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", str(MEMORY_MIB),
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-kernel", f"{images}/kernel-{kernel}", "-initrd", f"{images}/initramfs-{kernel}",
+            "-append", KERNEL_ARGUMENTS,
+            "-serial", f"file:{folder}/console", "-qmp", f"unix:{folder}/qmp,server=on,wait=off",
+            *drive("root", f"{images}/root.ext4"), *drive("job", f"{folder}/job.disk"),
+            "-device", "virtio-serial-pci",
+            # QEMU waits for the host's end: the guest must never find the port unconnected.
+            *port("control", f"socket,path={folder}/control,server=on,wait=on"),
+            *port("log", f"file,path={folder}/log"), *port("out", f"file,path={folder}/out.tar")]
+
+
 class Machine:
     """A running QEMU with its files in a folder of its own."""
 
@@ -62,35 +84,12 @@ class Machine:
             if file.tell() > JOB_DISK_BYTES:
                 raise GuestError(f"the job takes {file.tell()} bytes; its disk has {JOB_DISK_BYTES}")
             file.truncate(JOB_DISK_BYTES)
-        command = self._command(images, kernel, disk)
+        arguments = command(images, kernel, folder)
         if snapshot:
-            command += ["-incoming", f"exec:cat '{snapshot}'"]
+            arguments += ["-incoming", f"exec:cat '{snapshot}'"]
         with open(os.path.join(folder, "qemu.log"), "wb") as errors:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+            self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
         self._connect()
-
-    def _command(self, images, kernel, disk):
-        def port(name, chardev):
-            return ["-chardev", f"{chardev},id={name}", "-device", f"virtserialport,chardev={name},name={name}"]
-
-        def drive(name, path):
-            # The host's page cache is left in: the images stay in memory between jobs.
-            return ["-drive", f"file={path},if=none,id={name},format=raw,readonly=on",
-                    "-device", f"virtio-blk-pci,drive={name}"]
-
-        # One CPU: several under multi-threaded TCG crash guests that are otherwise well.
-        return [QEMU, "-M", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", str(MEMORY_MIB),
-                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                "-kernel", f"{images}/kernel-{kernel}", "-initrd", f"{images}/initramfs-{kernel}",
-                "-append", KERNEL_ARGUMENTS,
-                "-serial", f"file:{self.console}",
-                "-qmp", f"unix:{self.qmp},server=on,wait=off",
-                *drive("root", f"{images}/root.ext4"), *drive("job", disk),
-                "-device", "virtio-serial-pci",
-                # QEMU waits for the host's end: the guest must never find the port unconnected.
-                *port("control", f"socket,path={self.control_path},server=on,wait=on"),
-                *port("log", f"file,path={self.log}"),
-                *port("out", f"file,path={self.out}")]
 
     def _connect(self):
         until = time.monotonic() + 10

@@ -66,6 +66,20 @@ include = ["sda", "loop"]
 exclude = ["wwid:naa.5000"]
 [incident]
 quiet_after = "500ms"
+[detect]
+stall_after = "5s"
+retries_per_minute = 10
+slow_factor = 8
+[watch]
+units = ["nfs-server.service", "ceph-osd@3.service"]
+endpoints = ["10.0.0.1:3260", "[fd00::1]:2379"]
+filesystems = ["/srv"]
+[resource]
+raise_percent = 80
+critical_percent = 95
+clear_percent = 60
+[periodic]
+calendar = "Mon 03:00"
 [recorder]
 io_max_bytes = "64KiB"
 history_max_bytes = "4MiB"
@@ -78,14 +92,18 @@ level = "debug"
 )");
   EXPECT_THAT(
       Texts(settings),
-      ElementsAre("node.name = \"n-1\"", "node.cluster = \"prod.eu_1\"", "store.url = \"dir:/srv/ffdc\"",
-                  "store.max_age = \"30d\"", "store.max_bytes = \"10GiB\"", "store.max_incidents = 5",
-                  "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"",
-                  "control.socket = \"/run/x.sock\"", "devices.include = [\"sda\", \"loop\"]",
-                  "devices.exclude = [\"wwid:naa.5000\"]", "incident.quiet_after = \"500ms\"",
-                  "recorder.io_max_bytes = \"64KiB\"", "recorder.history_max_bytes = \"4MiB\"",
-                  "capture.runtime_dir = \"/run/x\"", "capture.collector_max_bytes = \"1MiB\"",
-                  "capture.max_parallel = 2", "log.level = \"debug\""));
+      ElementsAre(
+          "node.name = \"n-1\"", "node.cluster = \"prod.eu_1\"", "store.url = \"dir:/srv/ffdc\"",
+          "store.max_age = \"30d\"", "store.max_bytes = \"10GiB\"", "store.max_incidents = 5",
+          "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"", "control.socket = \"/run/x.sock\"",
+          "devices.include = [\"sda\", \"loop\"]", "devices.exclude = [\"wwid:naa.5000\"]",
+          "incident.quiet_after = \"500ms\"", "detect.stall_after = \"5s\"", "detect.retries_per_minute = 10",
+          "detect.slow_factor = 8", "watch.units = [\"nfs-server.service\", \"ceph-osd@3.service\"]",
+          "watch.endpoints = [\"10.0.0.1:3260\", \"[fd00::1]:2379\"]", "watch.filesystems = [\"/srv\"]",
+          "resource.raise_percent = 80", "resource.critical_percent = 95", "resource.clear_percent = 60",
+          "periodic.calendar = \"Mon 03:00\"", "recorder.io_max_bytes = \"64KiB\"",
+          "recorder.history_max_bytes = \"4MiB\"", "capture.runtime_dir = \"/run/x\"",
+          "capture.collector_max_bytes = \"1MiB\"", "capture.max_parallel = 2", "log.level = \"debug\""));
   for (const SettingText& text : DescribeSettings(settings)) EXPECT_FALSE(text.is_default) << text.key;
 }
 
@@ -151,16 +169,49 @@ TEST(Settings, ErrorsSayWhereWhatAndWhatToDo) {
       {"[devics]\ninclude = []", "f.toml:1: unknown section 'devics': did you mean 'devices'?"},
       {"[zzzzzzzz]",
        "f.toml:1: unknown section 'zzzzzzzz': known here: node, store, spool, control, devices, incident, "
-       "recorder, "
-       "capture, log"},
+       "detect, watch, resource, periodic, recorder, capture, log"},
       {"quiet_after = \"5s\"", "f.toml:1: unknown key 'quiet_after': did you mean 'incident.quiet_after'?"},
       {"[spool]\nquiet_after = \"5s\"",
        "f.toml:2: unknown key 'spool.quiet_after': did you mean 'incident.quiet_after'?"},
       {"node = 3", "f.toml:1: node must be a section: [node], not an integer"},
       {"[[node]]", "f.toml:1: node must be a section: [node], not a list"},
+      {"[detect]\nstall_after = \"100ms\"",
+       "f.toml:2: detect.stall_after must be between 500ms and 1h, not 100ms"},
+      {"[detect]\nretries_per_minute = 0",
+       "f.toml:2: detect.retries_per_minute must be between 1 and 1000000, not 0"},
+      {"[detect]\nslow_factor = 1", "f.toml:2: detect.slow_factor must be between 2 and 1000, not 1"},
+      {"[watch]\nunits = [\"nfs-server\"]",
+       "f.toml:2: watch.units must hold names of systemd units, such as \"nfs-server.service\", not "
+       "\"nfs-server\""},
+      {"[watch]\nendpoints = [\"storage.example:3260\"]",
+       "f.toml:2: watch.endpoints must hold addresses with ports, such as \"10.0.0.1:3260\" or "
+       "\"[fd00::1]:2379\", not \"storage.example:3260\""},
+      {"[watch]\nendpoints = [\"10.0.0.1\"]",
+       "f.toml:2: watch.endpoints must hold addresses with ports, such as \"10.0.0.1:3260\" or "
+       "\"[fd00::1]:2379\", not \"10.0.0.1\""},
+      {"[watch]\nfilesystems = [\"srv\"]",
+       "f.toml:2: watch.filesystems must be an absolute path of printable ASCII, not \"srv\""},
+      {"[resource]\nraise_percent = 101",
+       "f.toml:2: resource.raise_percent must be between 1 and 100, not 101"},
+      {"[periodic]\ncalendar = 5", "f.toml:2: periodic.calendar must be a string, not an integer"},
       {"[capture]\nmax_parallel = 0", "f.toml:2: capture.max_parallel must be between 1 and 64, not 0"},
   };
   for (const BadCase& bad : cases) EXPECT_EQ(ErrorOf(bad.text), bad.error) << bad.text;
+}
+
+TEST(Settings, PercentsAreInTheirOrder) {
+  EXPECT_EQ(ErrorOf("[resource]\nclear_percent = 75"),
+            "f.toml:2: resource.clear_percent (75) must be below resource.raise_percent (75)");
+  EXPECT_EQ(ErrorOf("[resource]\nraise_percent = 70"),
+            "f.toml:2: resource.clear_percent (70) must be below resource.raise_percent (70)");
+  EXPECT_EQ(ErrorOf("[resource]\n\ncritical_percent = 74"),
+            "f.toml:3: resource.raise_percent (75) must be at most resource.critical_percent (74)");
+  EXPECT_EQ(ErrorOf("[resource]\nraise_percent = 95\nclear_percent = 96"),
+            "f.toml:2: resource.raise_percent (95) must be at most resource.critical_percent (90)\n"
+            "f.toml:3: resource.clear_percent (96) must be below resource.raise_percent (95)");
+  const Settings edge =
+      Parsed("resource = { clear_percent = 89, raise_percent = 90, critical_percent = 90 }");
+  EXPECT_EQ(edge.resource.clear_percent, 89u);
 }
 
 TEST(Settings, SocketPathFitsASocketAddress) {

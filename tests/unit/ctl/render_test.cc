@@ -19,9 +19,9 @@ namespace {
 
 const Page kPage{Painter(false), fakes::kNowNs};
 
-void ExpectFits(const std::string& text) {
+void ExpectFits(const std::string& text, size_t width = kPageWidth) {
   std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) EXPECT_LE(DisplayWidth(line), kPageWidth) << line;
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(DisplayWidth(line), width) << line;
 }
 
 void ExpectGolden(const std::string& name, const std::string& text) {
@@ -41,6 +41,14 @@ v1::IncidentDetail Sample() {
 
 TEST(Render, Incident) { ExpectGolden("incident", RenderIncident(Sample(), kPage)); }
 
+TEST(Render, IncidentOfSeveralLayers) {
+  v1::IncidentDetail detail;
+  *detail.mutable_incident() = fakes::SampleChain();
+  ExpectGolden("incident_chain", RenderIncident(detail, kPage));
+  detail.mutable_incident()->set_events_left_out(3);
+  EXPECT_NE(RenderIncident(detail, kPage).find("3 events more are not kept"), std::string::npos);
+}
+
 TEST(Render, IncidentBeingCaptured) {
   v1::IncidentDetail detail;
   *detail.mutable_incident() = fakes::SampleManualIncident();
@@ -52,6 +60,7 @@ TEST(Render, Incidents) {
   v1::IncidentList list;
   *list.add_incidents() = fakes::SampleManualIncident();
   *list.add_incidents() = fakes::SampleIncident();
+  *list.add_incidents() = fakes::SampleChain();
   ExpectGolden("incidents", RenderIncidents(list, kPage));
   EXPECT_EQ(RenderIncidents({}, kPage), "No incidents.\n");
 }
@@ -72,7 +81,13 @@ TEST(Render, Status) {
 }
 
 TEST(Render, ProbesAndConfig) {
-  ExpectGolden("probes", RenderProbes(fakes::SampleProbes(), kPage));
+  v1::ProbeList probes = fakes::SampleProbes();
+  std::string text = RenderProbes(probes, kPage);
+  probes.set_runs_counted(true);
+  probes.set_measured_ns(2'000'000'000);
+  text += "\n" + RenderProbes(probes, kPage);
+  ExpectFits(text, 80);
+  ExpectGolden("probes", text);
   ExpectGolden("config", RenderConfig(fakes::SampleConfigReply(), kPage));
 }
 
@@ -89,18 +104,33 @@ TEST(Render, HostileNamesStayOnThePage) {
   const std::string hostile = "\033[2J\n" + std::string(300, 'x') + "日本";
   v1::IncidentDetail detail = Sample();
   v1::Incident& incident = *detail.mutable_incident();
-  for (std::string* field :
-       {incident.mutable_subject()->mutable_id(), incident.mutable_subject()->mutable_name(),
-        incident.mutable_subject()->mutable_model(), incident.mutable_summary(), incident.mutable_reason(),
-        incident.mutable_kind(), incident.mutable_clients(0)->mutable_name(),
-        incident.mutable_clients(0)->mutable_cgroup(), incident.mutable_captures(0)->mutable_where(),
-        incident.mutable_captures(0)->mutable_error(), incident.mutable_captures(0)->mutable_node(),
-        incident.mutable_events(0)->mutable_errors(0)->mutable_status(),
-        incident.mutable_events(0)->mutable_evidence(0)->mutable_status(),
-        incident.mutable_events(0)->mutable_evidence(0)->mutable_device(),
-        detail.mutable_manifests(0)->mutable_collectors(0)->mutable_name(),
-        detail.mutable_manifests(0)->mutable_collectors(0)->mutable_error(),
-        detail.mutable_manifests(0)->mutable_losses(0)->mutable_what()}) {
+  *incident.add_events() = fakes::SampleChain().events(1);
+  v1::Event& second = *incident.mutable_events(1);
+  for (std::string* field : {incident.mutable_subject()->mutable_id(),
+                             incident.mutable_subject()->mutable_name(),
+                             incident.mutable_subject()->mutable_model(),
+                             incident.mutable_summary(),
+                             incident.mutable_reason(),
+                             incident.mutable_kind(),
+                             incident.mutable_clients(0)->mutable_name(),
+                             incident.mutable_clients(0)->mutable_cgroup(),
+                             incident.mutable_captures(0)->mutable_where(),
+                             incident.mutable_captures(0)->mutable_error(),
+                             incident.mutable_captures(0)->mutable_node(),
+                             incident.mutable_events(0)->mutable_errors(0)->mutable_status(),
+                             incident.mutable_events(0)->mutable_evidence(0)->mutable_status(),
+                             incident.mutable_events(0)->mutable_evidence(0)->mutable_device(),
+                             detail.mutable_manifests(0)->mutable_collectors(0)->mutable_name(),
+                             detail.mutable_manifests(0)->mutable_collectors(0)->mutable_error(),
+                             detail.mutable_manifests(0)->mutable_losses(0)->mutable_what(),
+                             incident.mutable_events(0)->mutable_evidence(0)->mutable_detail(),
+                             second.mutable_kind(),
+                             second.mutable_subject()->mutable_name(),
+                             second.mutable_summary(),
+                             second.add_facts()->mutable_value(),
+                             second.mutable_waiters(0)->mutable_comm(),
+                             second.mutable_waiters(0)->mutable_waits_in(),
+                             second.mutable_waiters(0)->mutable_client()->mutable_name()}) {
     *field = hostile;
   }
   const std::string text = RenderIncident(detail, kPage);

@@ -23,7 +23,8 @@ void Train(Baseline& baseline, uint32_t seconds, uint32_t hour, double p50_ms, d
   for (uint32_t i = 0; i < seconds; ++i) {
     baseline.CountSecond();
     if (i % Baseline::kLearnEveryS != 0) continue;
-    baseline.Learn(Window(p50_ms * Noise(i), ios_per_s * Noise(i + 1), bytes, p99_ms * Noise(i)), hour, false);
+    baseline.Learn(Window(p50_ms * Noise(i), ios_per_s * Noise(i + 1), bytes, p99_ms * Noise(i)), hour,
+                   false);
   }
 }
 
@@ -59,7 +60,8 @@ TEST(Baseline, ANoisyDiskNeedsMoreThanTheFactor) {
   Baseline baseline;
   for (uint32_t i = 0; i < 1000; ++i) {
     baseline.CountSecond();
-    if (i % 10 == 0) baseline.Learn(Window(i % 20 == 0 ? 0.5 : 8), 3, false);  // a cache that hits every other time
+    if (i % 10 == 0)
+      baseline.Learn(Window(i % 20 == 0 ? 0.5 : 8), 3, false);  // a cache that hits every other time
   }
   EXPECT_FALSE(baseline.Judge(Window(30), 3, kFactor).slow);
 }
@@ -74,7 +76,8 @@ TEST(Baseline, WhatThroughputExplainsIsNotSlow) {
   Baseline baseline;
   // Twice the rate takes twice as long: 1 ms at 100/s, 16 ms at 1600/s.
   for (int round = 0; round < 3; ++round)
-    for (const double rate : {100, 100, 100, 100, 200, 400, 800, 1600}) Train(baseline, 60, 3, rate / 100, rate);
+    for (const double rate : {100, 100, 100, 100, 200, 400, 800, 1600})
+      Train(baseline, 60, 3, rate / 100, rate);
   EXPECT_FALSE(baseline.Judge(Window(16, 1600), 3, kFactor).slow);
   EXPECT_FALSE(baseline.Judge(Window(20, 1900), 3, kFactor).slow);
   EXPECT_TRUE(baseline.Judge(Window(16, 100), 3, kFactor).slow);
@@ -100,7 +103,8 @@ TEST(Baseline, LargeIosAreNotComparedWithSmallOnes) {
 
 TEST(Baseline, EveryHourHasItsOwnUsual) {
   Baseline baseline;
-  for (uint32_t hour = 0; hour < 24; ++hour) Train(baseline, 3600, hour, hour == 2 ? 40 : 2);  // a nightly batch
+  for (uint32_t hour = 0; hour < 24; ++hour)
+    Train(baseline, 3600, hour, hour == 2 ? 40 : 2);  // a nightly batch
   EXPECT_FALSE(baseline.Judge(Window(40), 2, kFactor).slow);
   EXPECT_TRUE(baseline.Judge(Window(40), 14, kFactor).slow);
   EXPECT_TRUE(baseline.Judge(Window(400), 2, kFactor).slow);

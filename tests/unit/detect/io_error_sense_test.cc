@@ -44,8 +44,7 @@ TEST_F(IoErrorSenseTest, WhatWasSaidBeforeIsThereFromTheStart) {
   ASSERT_EQ(events_.size(), 1u);
   EXPECT_EQ(last().evidence(0).detail(), kText);
   EXPECT_EQ(FactOf(last(), "sense"), kText);
-  EXPECT_EQ(last().summary(),
-            std::string("sda: read failed (status7), first at sector 4660: ") + kText);
+  EXPECT_EQ(last().summary(), std::string("sda: read failed (status7), first at sector 4660: ") + kText);
 }
 
 TEST_F(IoErrorSenseTest, WhatIsHeardAfterwardsAmendsTheEvent) {

@@ -4,60 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fakes/fake_clock.h"
+#include "unit/incident/manager_fixture.h"
 
 namespace ffdc {
 namespace {
 
 using testing::HasSubstr;
-constexpr uint64_t kSecond = 1'000'000'000;
-
-class ManagerTest : public testing::Test {
- protected:
-  ManagerTest() : ids_(clock_) { manager_ = Make(); }
-
-  std::unique_ptr<IncidentManager> Make() {
-    return std::make_unique<IncidentManager>(
-        IncidentOptions{"node-a", "lab", std::chrono::seconds(60)}, clock_, ids_,
-        IncidentCallbacks{
-            [this](const v1::Incident& incident, const v1::Event&) { opened_.push_back(incident.id()); },
-            [this](const v1::Incident& incident) { closed_.push_back(incident.id()); },
-            [this](const v1::Incident& incident) { written_[incident.id()] = incident; }});
-  }
-
-  v1::Event Event(const std::string& subject, const std::string& id) const {
-    v1::Event event;
-    event.set_id(id);
-    event.set_kind("io.error");
-    event.set_severity(v1::CRITICAL);
-    event.mutable_subject()->set_id(subject);
-    event.set_first_mono_ns(clock_.now_ns);
-    event.set_last_mono_ns(clock_.now_ns);
-    event.mutable_first_at()->set_seconds(clock_.RealtimeNs() / static_cast<int64_t>(kSecond));
-    *event.mutable_last_at() = event.first_at();
-    event.set_summary(subject + " failed");
-    return event;
-  }
-
-  v1::Manifest Sealed(const std::string& id, const v1::Event& trigger) const {
-    v1::Manifest manifest;
-    manifest.set_incident_id(id);
-    manifest.set_node("node-a");
-    manifest.set_cluster("lab");
-    *manifest.mutable_trigger() = trigger;
-    manifest.set_archive_bytes(1234);
-    manifest.add_collectors()->set_outcome(v1::OK);
-    manifest.add_collectors()->set_outcome(v1::TIMED_OUT);
-    return manifest;
-  }
-
-  FakeClock clock_;
-  UuidGenerator ids_;
-  std::vector<std::string> opened_;
-  std::vector<std::string> closed_;
-  std::map<std::string, v1::Incident> written_;
-  std::unique_ptr<IncidentManager> manager_;
-};
 
 TEST_F(ManagerTest, FirstEventOpensRepeatsJoin) {
   v1::Event event = Event("loop:/a", "e1");
@@ -162,6 +114,27 @@ TEST_F(ManagerTest, ASealedCaptureBringsBackAnIncidentTheIndexLost) {
   EXPECT_TRUE(opened_.empty()) << "nothing new to capture";
 }
 
+// Somebody sets the node's clock back by an hour, or ahead: only the monotonic clock decides.
+TEST_F(ManagerTest, AStepOfTheWallClockClosesNothingAndKeepsNothingOpen) {
+  const v1::Event event = Event("loop:/a", "e1");
+  manager_->OnEvent(event, false);
+  manager_->OnEvent(event, true);
+  clock_.wall_ns -= 3600 * static_cast<int64_t>(kSecond);
+  clock_.now_ns += 30 * kSecond;
+  manager_->Tick();
+  EXPECT_TRUE(closed_.empty());
+  manager_->OnEvent(Event("loop:/a", "e2"), false);
+  EXPECT_EQ(opened_.size(), 1u) << "still the same incident";
+  manager_->OnEvent(Event("loop:/a", "e2"), true);
+  clock_.wall_ns += 7200 * static_cast<int64_t>(kSecond);
+  clock_.now_ns += 59 * kSecond;
+  manager_->Tick();
+  EXPECT_TRUE(closed_.empty());
+  clock_.now_ns += 2 * kSecond;
+  manager_->Tick();
+  EXPECT_EQ(closed_, opened_);
+}
+
 TEST_F(ManagerTest, FindsByUniquePrefix) {
   manager_->OnEvent(Event("loop:/a", "e1"), false);
   manager_->OnEvent(Event("loop:/b", "e2"), false);
@@ -205,7 +178,9 @@ TEST_F(ManagerTest, ManyEventsOfOneIncidentAreBoundedAndTheFirstStays) {
   const v1::Incident* incident = manager_->Get(opened_[0]);
   EXPECT_EQ(incident->events_size(), 64);
   EXPECT_EQ(incident->events(0).id(), "e0");
+  EXPECT_EQ(incident->events(1).id(), "e137");
   EXPECT_EQ(incident->events(63).id(), "e199");
+  EXPECT_EQ(incident->events_left_out(), 136u);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "ffdc/abi/bio_flow.h"
 #include "ffdc/abi/block_state.h"
 #include "ffdc/abi/fault.h"
 #include "ffdc/abi/nvme.h"
@@ -150,6 +151,24 @@ void ExpectSameLayouts(const std::map<std::string, Layout>& kernel,
   }
 }
 
+// Shared by one program alone: takes it out of `kernel`.
+void ExpectOwn(std::map<std::string, Layout>& kernel, const std::string& name) {
+  static const std::map<std::string, Layout> own = {
+      FFDC_LAYOUT(ffdc_bio_flow, FFDC_FIELD(ffdc_bio_flow, queued_ns), FFDC_FIELD(ffdc_bio_flow, cgroup_id),
+                  FFDC_FIELD(ffdc_bio_flow, cgroup_hierarchy), FFDC_FIELD(ffdc_bio_flow, pad),
+                  FFDC_FIELD(ffdc_bio_flow, completed_ns), FFDC_FIELD(ffdc_bio_flow, completed)),
+      FFDC_LAYOUT(ffdc_task_hung, FFDC_FIELD(ffdc_task_hung, header), FFDC_FIELD(ffdc_task_hung, start_ns),
+                  FFDC_FIELD(ffdc_task_hung, switches), FFDC_FIELD(ffdc_task_hung, cgroup_id),
+                  FFDC_FIELD(ffdc_task_hung, pid), FFDC_FIELD(ffdc_task_hung, tgid),
+                  FFDC_FIELD(ffdc_task_hung, dev), FFDC_FIELD(ffdc_task_hung, cgroup_hierarchy),
+                  FFDC_FIELD(ffdc_task_hung, comm)),
+  };
+  const auto found = kernel.extract(name);
+  ASSERT_FALSE(found.empty()) << name << " is not in the object's BTF";
+  EXPECT_EQ(found.mapped().size, own.at(name).size) << name;
+  EXPECT_EQ(found.mapped().offsets, own.at(name).offsets) << name;
+}
+
 TEST(Abi, BlockIoSharesEveryLayout) {
   size_t size = 0;
   const void* elf = block_io_bpf::elf_bytes(&size);
@@ -163,7 +182,8 @@ TEST(Abi, BlockIoSharesEveryLayout) {
 TEST(Abi, BlockBioSharesTheSameState) {
   size_t size = 0;
   const void* elf = block_bio_bpf::elf_bytes(&size);
-  const auto layouts = LayoutsOf(elf, size);
+  auto layouts = LayoutsOf(elf, size);
+  ExpectOwn(layouts, "ffdc_bio_flow");
   ExpectSameLayouts(layouts);
   // It maps block_io's .bss, which holds this and nothing else.
   EXPECT_TRUE(layouts.contains("ffdc_block_state"));
@@ -187,6 +207,13 @@ TEST(Abi, FaultProgramsShareTheirRecordsAndCounts) {
     EXPECT_TRUE(layouts.contains(record)) << record;
     EXPECT_TRUE(layouts.contains("ffdc_fault_entry"));
   }
+}
+
+TEST(Abi, TaskHung) {
+  size_t size = 0;
+  const void* elf = task_hung_bpf::elf_bytes(&size);
+  auto layouts = LayoutsOf(elf, size);
+  ExpectOwn(layouts, "ffdc_task_hung");
 }
 
 }  // namespace

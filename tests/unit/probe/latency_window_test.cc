@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <vector>
 
 #include "probe/latency.h"
 
@@ -56,6 +57,20 @@ class LatencyWindowsTest : public ::testing::Test {
   FakeProbe probe_;
   LatencyWindows windows_{probe_};
 };
+
+// The tick of the largest machines: every one of them has its figures a second later.
+TEST_F(LatencyWindowsTest, FiveThousandDisksAtOnce) {
+  std::vector<uint32_t> devs;
+  for (uint32_t i = 0; i < 5000; ++i) devs.push_back(259 << FFDC_DEV_MINOR_BITS | i);
+  for (const uint32_t dev : devs) probe_.Add(dev, kFast, 1);
+  windows_.Tick(devs);
+  for (const uint32_t dev : devs) probe_.Add(dev, kSlow, 1);
+  windows_.Tick(devs);
+  for (const uint32_t dev : devs) {
+    ASSERT_EQ(windows_.completions(dev), 2u);
+    ASSERT_GT(windows_.LastSecond(dev).read_p50_ns, windows_.LastMinute(dev).read_p50_ns);
+  }
+}
 
 TEST_F(LatencyWindowsTest, TheFirstSecondOfADeviceCounts) {
   probe_.Add(kDev, kFast, 100);

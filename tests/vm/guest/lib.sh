@@ -99,10 +99,10 @@ save_results() {
 	systemctl show ffdcd -p ActiveState -p SubState -p ExecMainCode -p ExecMainStatus -p NRestarts >/out/ffdcd.state
 	for what in status 'probe list' 'event list' 'incident list'; do
 		# shellcheck disable=SC2086 # two words
-		timeout 20 ffdcctl $what --json >"/out/${what// /-}.json" 2>>/out/ffdcctl.log
+		timeout "$((20 * PATIENCE))" ffdcctl $what --json >"/out/${what// /-}.json" 2>>/out/ffdcctl.log
 	done
 	while read -r id; do
-		timeout 20 ffdcctl incident show "$id" --json >"/out/incident-$id.json" 2>>/out/ffdcctl.log
+		timeout "$((20 * PATIENCE))" ffdcctl incident show "$id" --json >"/out/incident-$id.json" 2>>/out/ffdcctl.log
 	done < <(grep -ohE '"incident_id": *"[0-9a-f-]{36}"' /out/event-list.json /out/incident-list.json |
 		grep -oE '[0-9a-f-]{36}' | sort -u)
 	dmesg >/out/dmesg

@@ -10,7 +10,7 @@ multipath_map() { # NAME QUEUE_MODE PATH...
 	shift 2
 	modprobe -a dm_multipath dm_service_time
 	# udev asks multipath-tools about every map; they fail the paths of one they do not know.
-	ln -sfn /dev/null /etc/udev/rules.d/11-dm-mpath.rules
+	ln -sfn /dev/null /etc/udev/rules.d/56-dm-mpath.rules
 	udevadm control --reload
 	size=$(sectors "/dev/$1")
 	table="0 $size multipath 3 queue_if_no_path queue_mode $mode 0 1 1 service-time 0 $# 1"

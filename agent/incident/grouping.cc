@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "incident/grouping.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "base/layers.h"
+
+namespace ffdc {
+namespace {
+
+bool StandsOn(const v1::Event& upper, const v1::Event& lower) {
+  return std::find(upper.below_ids().begin(), upper.below_ids().end(), lower.subject().id()) !=
+         upper.below_ids().end();
+}
+
+bool Deeper(const v1::Event& a, const v1::Event& b) {
+  if ((a.severity() == v1::INFO) != (b.severity() == v1::INFO)) return b.severity() == v1::INFO;
+  const Layer layer_a = LayerOf(a.kind());
+  const Layer layer_b = LayerOf(b.kind());
+  if (layer_a != layer_b) return layer_a < layer_b;
+  if (StandsOn(a, b) != StandsOn(b, a)) return StandsOn(b, a);
+  return a.first_mono_ns() < b.first_mono_ns();
+}
+
+}  // namespace
+
+bool IsRequested(const v1::Event& event) { return event.domain() == v1::REQUESTED; }
+
+bool IsRecovery(const v1::Event& event) {
+  return event.kind() == "link.up" || event.kind().ends_with(".restored");
+}
+
+const v1::Event& FirstCauseOf(const google::protobuf::RepeatedPtrField<v1::Event>& events) {
+  const v1::Event* deepest = &events.Get(0);
+  for (const v1::Event& event : events) {
+    if (Deeper(event, *deepest)) deepest = &event;
+  }
+  return *deepest;
+}
+
+void OpenSubjects::Add(const std::string& incident_id, const v1::Event& event) {
+  Change(incident_id, event, 1);
+}
+
+void OpenSubjects::Take(const std::string& incident_id, const v1::Event& event) {
+  Change(incident_id, event, -1);
+}
+
+void OpenSubjects::Change(const std::string& incident_id, const v1::Event& event, int by) {
+  if (IsRequested(event)) return;
+  Change(subjects_, event.subject().id(), incident_id, by);
+  for (const std::string& id : event.related_ids()) Change(related_, id, incident_id, by);
+}
+
+void OpenSubjects::Change(Index& index, const std::string& key, const std::string& incident_id, int by) {
+  if (key.empty()) return;
+  Incidents& incidents = index[key];
+  uint32_t& events = incidents[incident_id];
+  events += static_cast<uint32_t>(by);
+  if (events != 0) return;
+  incidents.erase(incident_id);
+  if (incidents.empty()) index.erase(key);
+}
+
+std::string OpenSubjects::Find(const v1::Event& event, bool related,
+                               const std::function<bool(const std::string& incident_id)>& accept) const {
+  // To be of the same node says little: what belongs together by that alone comes last.
+  std::set<std::pair<bool, std::string_view>> candidates;
+  const auto collect = [&candidates](const Index& index, const std::string& key) {
+    const auto found = index.find(key);
+    if (found == index.end()) return;
+    for (const auto& [id, events] : found->second) candidates.emplace(key.starts_with("node:"), id);
+  };
+  if (IsRequested(event)) return {};
+  collect(subjects_, event.subject().id());
+  if (related) {
+    collect(related_, event.subject().id());
+    for (const std::string& id : event.related_ids()) collect(subjects_, id);
+  }
+  for (const auto& [by_node, id] : candidates) {
+    if (accept(std::string(id))) return std::string(id);
+  }
+  return {};
+}
+
+}  // namespace ffdc
