@@ -15,6 +15,8 @@ constexpr int kMaxDepth = 5;      // VLAN on a bridge on a bond on a team ...
 constexpr size_t kMaxLower = 32;  // of one interface
 constexpr size_t kMaxInterfaces = 1024;
 constexpr size_t kMaxRelatedIds = 256;
+// The kernel says again that a neighbour failed with every try: after so long nobody tries.
+constexpr uint64_t kNeighbourAskedForNs = 120'000'000'000;
 
 std::vector<std::string> LowerOf(const std::filesystem::path& folder) {
   constexpr std::string_view kPrefix = "lower_";
@@ -254,8 +256,9 @@ void LinkTracker::ForgetMoot() {
       if (!needed) items = report.items;
     } else {
       const std::set<std::string>& wanted = slot.second == "route" ? watched : hops[slot.first];
+      const bool old = slot.second == "neighbour" && world_.now_ns() > report.last_ns + kNeighbourAskedForNs;
       for (const std::string& item : report.items) {
-        if (!wanted.contains(item)) items.insert(item);
+        if (old || !wanted.contains(item)) items.insert(item);
       }
     }
     if (!items.empty()) moot.emplace_back(slot, std::move(items));
@@ -268,6 +271,7 @@ void LinkTracker::Down(const Slot& slot, const std::string& what, const std::str
   Report& report = down_[slot];
   bool news = report.what != what;
   report.what = what;
+  report.last_ns = world_.now_ns();
   for (const std::string& item : items) news |= report.items.insert(item).second;
   for (const size_t i : affected) {
     const Endpoint& endpoint = endpoints_[i].endpoint;
@@ -286,6 +290,11 @@ void LinkTracker::Up(const Slot& slot, const std::set<std::string>& items, const
   const Report report = std::move(found->second);
   down_.erase(found);
   Send(slot, report, true, detail);
+  // Neighbours that failed meanwhile failed by it. One that still does is told of anew.
+  const Slot neighbours{slot.first, "neighbour"};
+  if (slot.second != "link" || !down_.contains(neighbours)) return;
+  const std::set<std::string> explained = down_[neighbours].items;
+  Up(neighbours, explained, "asked for again");
 }
 
 void LinkTracker::Send(const Slot& slot, const Report& report, bool up, const std::string& detail) const {

@@ -60,6 +60,7 @@ class LinkTracker {
     std::set<std::string> items;  // neighbours, endpoints without a route; "" for the link itself
     std::vector<std::string> endpoints;
     std::vector<std::string> related_ids;
+    uint64_t last_ns = 0;  // when it was last heard of
   };
   using Slot = std::pair<std::string, std::string>;
 

@@ -140,6 +140,14 @@ class LinkTest(E2eTest):
         self.assertEqual(up["subject"]["id"], "link:san0@node1")
         self.assertEqual(up["related_ids"], event["related_ids"])
 
+    def test_up_again_though_nobody_asks_for_the_neighbour(self):
+        self.start_agent()
+        self.there_ip("link", "set", "san0", "down")
+        self.assertEqual(self.client(5).stdout.read(), "EHOSTUNREACH\n")
+        self.wait_event("link.down", neighbour="FAILED")
+        self.there_ip("link", "set", "san0", "up")
+        self.wait_event("link.up")
+
     def test_flapping_is_one_event(self):
         self.start_agent()
         for _ in range(4):

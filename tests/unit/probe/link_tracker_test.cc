@@ -223,6 +223,33 @@ TEST_F(LinkTrackerTest, TheGatewayDoesNotAnswer) {
   EXPECT_TRUE(told_.back().up);
 }
 
+TEST_F(LinkTrackerTest, ANeighbourThatFailedForTheLinkIsOverWithIt) {
+  Watch();
+  tracker_.OnLink(News("eth0", 2, false));
+  tracker_.OnNeighbour({2, *ParseIpAddress("10.0.0.1"), true, false});
+  tracker_.OnLink(News("eth0", 2, true));
+  ASSERT_EQ(told_.size(), 4u);
+  EXPECT_TRUE(told_[2].up && told_[3].up);
+  EXPECT_EQ(told_[3].what, "neighbour");
+  tracker_.OnNeighbour({2, *ParseIpAddress("10.0.0.1"), true, false});  // it was not the link
+  EXPECT_FALSE(told_.back().up);
+}
+
+TEST_F(LinkTrackerTest, ANeighbourThatNobodyAsksForAnyMoreIsOver) {
+  constexpr uint64_t kSecond = 1'000'000'000;
+  Watch();
+  tracker_.OnNeighbour({2, *ParseIpAddress("10.0.0.1"), true, false});
+  now_ += 100 * kSecond;
+  tracker_.OnNeighbour({2, *ParseIpAddress("10.0.0.1"), true, false});
+  now_ += 100 * kSecond;
+  tracker_.Refresh();
+  EXPECT_EQ(told_.size(), 1u);
+  now_ += 100 * kSecond;
+  tracker_.Refresh();
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_TRUE(told_[1].up);
+}
+
 TEST_F(LinkTrackerTest, RoutesThatGoAreToldOncePerInterface) {
   routes_["10.0.0.2"] = routes_["10.0.0.1"];
   Watch({"10.0.0.1:4420", "10.0.0.2:4420", "10.0.0.3:4420"});  // the third never had one
