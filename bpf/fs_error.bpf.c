@@ -104,15 +104,16 @@ int BPF_PROG(xfs_force_shutdown, struct xfs_mount *mount, int tag, int reason, c
 	return 0;
 }
 
+/* The tracepoint's second argument is what errseq_set() returns: the value before this error. */
 SEC("tp_btf/filemap_set_wb_err")
-int BPF_PROG(filemap_set_wb_err, struct address_space *mapping, __u32 sequence)
+int BPF_PROG(filemap_set_wb_err, struct address_space *mapping)
 {
 	struct inode *inode = BPF_CORE_READ(mapping, host);
 	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
 	struct fs_fault fault = {
 		.sb = sb,
 		.kind = FFDC_FAULT_WRITEBACK,
-		.error = sequence & MAX_ERRNO,
+		.error = BPF_CORE_READ(mapping, wb_err) & MAX_ERRNO,
 	};
 
 	if (BPF_CORE_READ(sb, s_magic) == BDEVFS_MAGIC) {

@@ -179,6 +179,7 @@ struct inode {
 };
 struct address_space {
 	struct inode *host;
+	__u32 wb_err;
 };
 struct xfs_mount {
 	struct super_block *m_super;
