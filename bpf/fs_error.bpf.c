@@ -57,64 +57,62 @@ static __always_inline void fs_report(const struct fs_fault *fault)
 	fault_submit(record);
 }
 
-SEC("tp_btf/ext4_error")
-int BPF_PROG(ext4_error, struct super_block *sb, const char *function, unsigned int line)
+/*
+ * "bpf: Mark raw_tp arguments with PTR_MAYBE_NULL" (6.12): not even an address may be
+ * made of an argument that was not compared with NULL.
+ */
+static __always_inline int sb_report(struct super_block *sb, const char *function, __u32 line, __u32 flags)
 {
-	const struct fs_fault fault = {
+	struct fs_fault fault = {
 		.sb = sb,
 		.function = function,
 		.kind = FFDC_FAULT_FS_ERROR,
-		.dev = BPF_CORE_READ(sb, s_dev),
 		.line = line,
+		.flags = flags,
 	};
 
+	if (!sb)
+		return 0;
+	fault.dev = BPF_CORE_READ(sb, s_dev);
 	fs_report(&fault);
 	return 0;
+}
+
+SEC("tp_btf/ext4_error")
+int BPF_PROG(ext4_error, struct super_block *sb, const char *function, unsigned int line)
+{
+	return sb_report(sb, function, line, 0);
 }
 
 SEC("tp_btf/ext4_shutdown")
 int BPF_PROG(ext4_shutdown, struct super_block *sb)
 {
-	const struct fs_fault fault = {
-		.sb = sb,
-		.kind = FFDC_FAULT_FS_ERROR,
-		.dev = BPF_CORE_READ(sb, s_dev),
-		.flags = FFDC_FS_SHUTDOWN,
-	};
-
-	fs_report(&fault);
-	return 0;
+	return sb_report(sb, NULL, 0, FFDC_FS_SHUTDOWN);
 }
 
 /* A log that cannot be written shuts the filesystem down without it: the kernel's log tells of that. */
 SEC("tp_btf/xfs_force_shutdown")
 int BPF_PROG(xfs_force_shutdown, struct xfs_mount *mount, int tag, int reason, const char *file, int line)
 {
-	struct super_block *sb = BPF_CORE_READ(mount, m_super);
-	const struct fs_fault fault = {
-		.sb = sb,
-		.function = file,
-		.kind = FFDC_FAULT_FS_ERROR,
-		.dev = BPF_CORE_READ(sb, s_dev),
-		.line = line,
-		.flags = FFDC_FS_SHUTDOWN,
-	};
-
-	fs_report(&fault);
-	return 0;
+	if (!mount)
+		return 0;
+	return sb_report(BPF_CORE_READ(mount, m_super), file, line, FFDC_FS_SHUTDOWN);
 }
 
+/* The tracepoint's second argument is what errseq_set() returns: the value before this error. */
 SEC("tp_btf/filemap_set_wb_err")
-int BPF_PROG(filemap_set_wb_err, struct address_space *mapping, __u32 sequence)
+int BPF_PROG(filemap_set_wb_err, struct address_space *mapping)
 {
-	struct inode *inode = BPF_CORE_READ(mapping, host);
-	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
-	struct fs_fault fault = {
-		.sb = sb,
-		.kind = FFDC_FAULT_WRITEBACK,
-		.error = sequence & MAX_ERRNO,
-	};
+	struct fs_fault fault = {.kind = FFDC_FAULT_WRITEBACK};
+	struct super_block *sb;
+	struct inode *inode;
 
+	if (!mapping)
+		return 0;
+	inode = BPF_CORE_READ(mapping, host);
+	sb = BPF_CORE_READ(inode, i_sb);
+	fault.sb = sb;
+	fault.error = BPF_CORE_READ(mapping, wb_err) & MAX_ERRNO;
 	if (BPF_CORE_READ(sb, s_magic) == BDEVFS_MAGIC) {
 		fault.dev = BPF_CORE_READ(inode, i_rdev);
 		fault.flags = FFDC_FS_BLOCKDEV;

@@ -43,13 +43,10 @@ class ResourceThresholdDetector final : public Detector {
   ResourceThresholdDetector(const DetectorWorld& world, EventSink sink)
       : events_(world, std::move(sink), "resource.threshold", v1::RESOURCE) {}
 
-  // A write that found no space, and a thin pool that changed its mode, do not wait for their turn.
+  // A write that found no space does not wait for its turn.
   void OnRecord(const ffdc_record_header& header) override {
     if (header.kind != FFDC_RECORD_BIO_ERROR) return;
     if (reinterpret_cast<const ffdc_block_error&>(header).status == kStatusNoSpace) pools_.next_ns = 0;
-  }
-  void OnUevent(const Uevent& event) override {
-    if (event.action == "change" && !event.Get("DM_NAME").empty()) pools_.next_ns = 0;
   }
 
   void OnTick(const FailureTotals& /*totals*/) override {

@@ -300,6 +300,7 @@ struct rpc_task {
 /* Filesystems. */
 struct address_space {
 	struct inode *host;
+	__u32 wb_err;
 };
 struct xfs_mount {
 	struct super_block *m_super;
