@@ -176,7 +176,7 @@ TEST(Settings, ErrorsSayWhereWhatAndWhatToDo) {
       {"node = 3", "f.toml:1: node must be a section: [node], not an integer"},
       {"[[node]]", "f.toml:1: node must be a section: [node], not a list"},
       {"[detect]\nstall_after = \"100ms\"",
-       "f.toml:2: detect.stall_after must be between 500ms and 1h, not 100ms"},
+       "f.toml:2: detect.stall_after must be between 500ms and 60m, not 100ms"},
       {"[detect]\nretries_per_minute = 0",
        "f.toml:2: detect.retries_per_minute must be between 1 and 1000000, not 0"},
       {"[detect]\nslow_factor = 1", "f.toml:2: detect.slow_factor must be between 2 and 1000, not 1"},
