@@ -199,7 +199,7 @@ TEST(Abi, FaultProgramsShareTheirRecordsAndCounts) {
   for (const auto& [elf, record] : {Object{scsi_bpf::elf_bytes, "ffdc_scsi_error"},
                                     {nvme_bpf::elf_bytes, "ffdc_nvme_error"},
                                     {requeue_bpf::elf_bytes, "ffdc_fault_key"},
-                                     {sockets_bpf::elf_bytes, "ffdc_socket_failure"}}) {
+                                    {sockets_bpf::elf_bytes, "ffdc_socket_failure"}}) {
     size_t size = 0;
     const void* bytes = elf(&size);
     const auto layouts = LayoutsOf(bytes, size);
