@@ -60,7 +60,11 @@ class DetectorTest : public testing::Test {
     for (auto& detector : detectors_) detector->OnRecord(record.header);
   }
   void Log(const std::string& text) {
-    for (auto& detector : detectors_) detector->OnKernelMessage({4, clock_.now_ns, text, ""});
+    KernelMessage message;
+    message.level = 4;
+    message.time_ns = clock_.now_ns;
+    message.text = text;
+    for (auto& detector : detectors_) detector->OnKernelMessage(message);
   }
   void Tick(uint64_t seconds = 1) {
     for (uint64_t i = 0; i < seconds; ++i) {

@@ -17,7 +17,7 @@ class IoSlowTest : public DetectorTest {
   IoSlowTest() : DetectorTest("io.slow") {
     world_.latencies = [this] { return now_; };
     world_.options.state_dir = dir_.path();
-    tasks_ = DetectTasks();
+    tasks_ = BaselineTasks();
     // Runs the task at once, and reports when the test says so.
     world_.submit = [this](const WorkerRequest& request, std::function<void(WorkerReport)> done) {
       const auto reply = tasks_.at(request.task)(request.argument, request.fds);

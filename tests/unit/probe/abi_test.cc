@@ -16,6 +16,7 @@
 #include "ffdc/abi/nvme.h"
 #include "ffdc/abi/scsi.h"
 #include "ffdc/abi/socket.h"
+#include "ffdc/abi/task.h"
 
 // The generated headers need the types above.
 #include "block_bio.skel.h"
@@ -24,6 +25,7 @@
 #include "requeue.skel.h"
 #include "scsi.skel.h"
 #include "sockets.skel.h"
+#include "task_hung.skel.h"
 
 namespace ffdc {
 namespace {
