@@ -107,8 +107,10 @@ DetectorWorld Daemon::World() {
     const auto text = block_probe_->BlockedTasksText();
     return text ? ParseBlockedTasks(*text) : std::vector<BlockedTask>();  // Status() says why
   };
-  world.tightly_limited = [this](uint64_t id, uint32_t hierarchy) {
-    return TightlyLimitedDisks(clients_->Folders(id, hierarchy));
+  world.tightly_limited = [this](uint64_t id, uint32_t hierarchy) -> std::optional<std::vector<uint32_t>> {
+    const auto folders = clients_->Folders(id, hierarchy);
+    if (!folders) return std::nullopt;
+    return TightlyLimitedDisks(*folders);
   };
   world.client = [this](uint64_t id, uint32_t hierarchy) { return clients_->Resolve(id, hierarchy); };
   world.identity = [this](uint32_t dev) {

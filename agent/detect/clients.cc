@@ -127,10 +127,17 @@ std::string ClientResolver::PathOf(uint64_t cgroup_id, uint32_t hierarchy, std::
   return {};
 }
 
-std::vector<std::filesystem::path> ClientResolver::Folders(uint64_t cgroup_id, uint32_t hierarchy) const {
-  std::vector<std::filesystem::path> folders;
+std::optional<std::vector<std::filesystem::path>> ClientResolver::Folders(uint64_t cgroup_id,
+                                                                          uint32_t hierarchy) const {
   std::string root;
-  std::string path = cgroup_id == 0 ? std::string() : PathOf(cgroup_id, hierarchy, &root);
+  std::string path = PathOf(cgroup_id, hierarchy, &root);
+  std::vector<std::filesystem::path> folders;
+  if (path.empty()) {
+    const bool mounted = std::any_of(hierarchies_.begin(), hierarchies_.end(), [&](const Hierarchy& other) {
+      return other.unified == (hierarchy == 0);
+    });
+    if (mounted) return std::nullopt;
+  }
   while (path.size() > 1) {
     folders.emplace_back(root + path);
     path.resize(path.rfind('/'));

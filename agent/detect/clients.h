@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,8 +26,10 @@ class ClientResolver {
   explicit ClientResolver(const std::filesystem::path& proc = "/proc");
   // id: kernfs id of the cgroup, hierarchy: 0 = v2. Type "" for id 0 (nobody known).
   v1::Client Resolve(uint64_t cgroup_id, uint32_t hierarchy);
-  // The folder of the cgroup and of each above it, but for the hierarchy's root; none where it is gone.
-  [[nodiscard]] std::vector<std::filesystem::path> Folders(uint64_t cgroup_id, uint32_t hierarchy) const;
+  // The folder of the cgroup and of each above it, but for the hierarchy's root; none where the
+  // hierarchy is not mounted; nullopt: the cgroup is gone.
+  [[nodiscard]] std::optional<std::vector<std::filesystem::path>> Folders(uint64_t cgroup_id,
+                                                                          uint32_t hierarchy) const;
 
  private:
   struct Hierarchy {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -77,8 +78,9 @@ struct DetectorWorld {
   std::function<std::vector<BlockedTask>()> blocked_tasks;
   // Who owns a cgroup; type "" where nobody is known.
   std::function<v1::Client(uint64_t cgroup_id, uint32_t hierarchy)> client;
-  // Disks on which a cgroup is held to so little I/O that it may wait for seconds by order.
-  std::function<std::vector<uint32_t>(uint64_t cgroup_id, uint32_t hierarchy)> tightly_limited;
+  // Disks on which a cgroup is held to so little I/O that it may wait for seconds by order;
+  // nullopt: it is gone.
+  std::function<std::optional<std::vector<uint32_t>>(uint64_t cgroup_id, uint32_t hierarchy)> tightly_limited;
   std::function<std::string(uint8_t)> op_name;
   std::function<std::string(uint8_t)> status_name;
   std::function<std::vector<std::string>(uint32_t)> request_flag_names;

@@ -83,7 +83,7 @@ class IoStallDetector final : public Detector {
   [[nodiscard]] bool InDoubt() const;
   void Judge(uint32_t dev, Disk& disk);
   std::optional<uint64_t> SilentSince(uint32_t dev, const Disk& disk);
-  bool IsLimited(uint32_t dev, uint64_t cgroup_id, uint32_t hierarchy);
+  std::optional<bool> IsLimited(uint32_t dev, uint64_t cgroup_id, uint32_t hierarchy);
   [[nodiscard]] std::vector<uint32_t> Above(uint32_t dev) const;
   void Report(uint32_t dev, Disk& disk, const std::vector<uint32_t>& above, bool only);
   void Describe(v1::Event& event, const Disk& disk, const std::vector<uint32_t>& above, bool only);
@@ -201,29 +201,33 @@ std::optional<uint64_t> IoStallDetector::SilentSince(uint32_t dev, const Disk& d
   if (!IsLong(disk.quiet_since_ns)) return std::nullopt;
   if (disk.flow.in_flight > 0) {
     const uint64_t since_ns = std::max(disk.quiet_since_ns, disk.busy_since_ns);
-    // What is throttled is in flight in no device of its own, but may be in one above it.
-    const bool by_order =
-        disk.flow.stacked && IsLimited(dev, disk.flow.cgroup_id, disk.flow.cgroup_hierarchy);
+    // What is throttled is in flight in no device of its own, but may be in one above it. Of a
+    // cgroup that is gone, the I/O that its limits held back is on its way.
+    const bool by_order = disk.flow.stacked && IsLimited(dev, disk.flow.cgroup_id, disk.flow.cgroup_hierarchy)
+                                                   .value_or(Now() - since_ns < 2 * stall_ns_);
     if ((open || IsLong(since_ns)) && !by_order) return since_ns;
   }
   std::optional<uint64_t> first;
   for (const size_t i : disk.tasks) {
     const uint64_t since_ns = std::max(disk.quiet_since_ns, TaskSince(blocked_[i]));
-    // Not longer than until it was last seen.
+    // Not longer than until it was last seen; with its cgroup, a task is gone too.
     const bool is_long = open || walked_at_ns_ + kSlackNs >= since_ns + stall_ns_;
-    if (!is_long || IsLimited(dev, blocked_[i].cgroup_id, blocked_[i].cgroup_hierarchy)) continue;
+    if (!is_long || IsLimited(dev, blocked_[i].cgroup_id, blocked_[i].cgroup_hierarchy).value_or(true))
+      continue;
     first = std::min(first.value_or(since_ns), since_ns);
   }
   return first;
 }
 
-// Whether the cgroup's own limits, on the disk or one below it, may be what it waits for.
-bool IoStallDetector::IsLimited(uint32_t dev, uint64_t cgroup_id, uint32_t hierarchy) {
+// Whether the cgroup's own limits, on the disk or one below it, may be what it waits for. nullopt:
+// it is gone, and its limits with it.
+std::optional<bool> IoStallDetector::IsLimited(uint32_t dev, uint64_t cgroup_id, uint32_t hierarchy) {
   if (cgroup_id == 0 || !world_.tightly_limited) return false;
-  const std::vector<uint32_t> limited = world_.tightly_limited(cgroup_id, hierarchy);
-  if (limited.empty()) return false;
+  const auto limited = world_.tightly_limited(cgroup_id, hierarchy);
+  if (!limited) return std::nullopt;
+  if (limited->empty()) return false;
   const std::vector<std::string> related = world_.related(dev);
-  return std::any_of(limited.begin(), limited.end(), [&](uint32_t other) {
+  return std::any_of(limited->begin(), limited->end(), [&](uint32_t other) {
     return world_.whole_disk(other) == dev ||
            std::find(related.begin(), related.end(), world_.subject(world_.whole_disk(other)).id()) !=
                related.end();

@@ -48,7 +48,8 @@ class IoStallTest : public testing::Test {
       clock_.now_ns += walk_ns_;
       return tasks_;
     };
-    world.tightly_limited = [this](uint64_t id, uint32_t) {
+    world.tightly_limited = [this](uint64_t id, uint32_t) -> std::optional<std::vector<uint32_t>> {
+      if (id == gone_cgroup_) return std::nullopt;
       return id == limited_cgroup_ ? std::vector<uint32_t>{limited_disk_} : std::vector<uint32_t>();
     };
     world.client = [](uint64_t id, uint32_t) {
@@ -102,6 +103,7 @@ class IoStallTest : public testing::Test {
   std::map<uint32_t, DiskFlow> flows_;
   std::vector<BlockedTask> tasks_;
   uint64_t limited_cgroup_ = 0;
+  uint64_t gone_cgroup_ = 99;
   uint32_t limited_disk_ = 0;
   uint64_t walk_ns_ = 0;
   int walks_ = 0;
@@ -223,6 +225,18 @@ TEST_F(IoStallTest, AThrottledDiskBelowIsNoStallOfTheUpper) {
   Poll();
   ASSERT_EQ(events_.size(), 1u);
   EXPECT_EQ(events_[0].first.clients(0).name(), "unit10") << "known without a task that waits";
+}
+
+TEST_F(IoStallTest, OfACgroupThatIsGoneNobodyKnowsTheLimits) {
+  AddTask(kSda).cgroup_id = gone_cgroup_;
+  flows_[kDm].in_flight = 1;
+  flows_[kDm].stacked = true;
+  flows_[kDm].cgroup_id = gone_cgroup_;
+  PollFor(4000);
+  EXPECT_TRUE(events_.empty()) << "what they held back is on its way";
+  PollFor(1000);
+  ASSERT_EQ(Opened(), 1u) << "it is not";
+  EXPECT_EQ(events_[0].first.subject().name(), "dm-0");
 }
 
 TEST_F(IoStallTest, TheLowestDiskOfAStackHasTheEvent) {
