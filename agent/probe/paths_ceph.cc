@@ -94,11 +94,15 @@ class CephPaths final : public PathTransport {
     auto& peers = found->second.peers;
     const bool stands = requests.homeless != 0;
     if (!stands && !peers.contains("requests")) return;
-    PathView& view = peers["requests"];
-    view.path = "requests";
-    view.state = stands ? State::kLost : State::kLive;
-    view.detail = std::to_string(requests.homeless) + " of " + std::to_string(requests.requests) +
-                  " requests without an OSD";
+    if (stands) {
+      PathView& view = peers["requests"];
+      view.path = "requests";
+      view.state = State::kLost;
+      view.detail = std::to_string(requests.homeless) + " of " + std::to_string(requests.requests) +
+                    " requests without an OSD";
+    } else {
+      peers.erase("requests");
+    }
     Tell(fsid, found->second);
     Drop(fsid);
   }
