@@ -93,7 +93,7 @@ std::optional<FsMessage> ParseJournal(std::string_view text) {
   const std::string_view detail = text;
   if (!Skip(text, "Aborting journal on device ")) {
     if (!Skip(text, "JBD2: ")) return std::nullopt;
-    constexpr std::array<std::string_view, 2> kErrors{"detected when updating journal superblock for ",
+    constexpr std::array<std::string_view, 2> kErrors{" when updating journal superblock for ",
                                                       "Detected IO errors while flushing file data on "};
     const auto* const word = std::find_if(kErrors.begin(), kErrors.end(), [&](std::string_view error) {
       return text.find(error) != std::string_view::npos;

@@ -47,6 +47,7 @@ INSTANTIATE_TEST_SUITE_P(
         Line{"Aborting journal on device nvme0n1p2-8.", "nvme0n1p2", "", false},
         Line{"Aborting journal on device dm-0.", "dm-0", "", false},
         Line{"JBD2: Error -5 detected when updating journal superblock for sda1-8.", "sda1", "", false},
+        Line{"JBD2: I/O error when updating journal superblock for dm-0-8.", "dm-0", "", false},
         Line{"JBD2: recovery failed", "", "", false},
         Line{"XFS (dm-1): log I/O error -5", "dm-1", "xfs", false},
         Line{"XFS (dm-1): Filesystem has been shut down due to log error (0x2).", "dm-1", "xfs", true},
