@@ -98,6 +98,7 @@ std::string Waiters(const v1::Incident& incident, const Page& page) {
   }
   if (longest.empty()) return {};
   std::vector<const v1::Waiter*> ordered;
+  ordered.reserve(longest.size());
   for (const auto& [pid, waiter] : longest) ordered.push_back(waiter);
   std::stable_sort(ordered.begin(), ordered.end(), [](const v1::Waiter* a, const v1::Waiter* b) {
     return a->waiting_ns() > b->waiting_ns();

@@ -71,6 +71,7 @@ class ResourceThresholdDetector final : public Detector {
   }
 
   void AskFilesystems() {
+    if (!world().filesystems) return;
     asked_ = Watched();
     std::string argument;
     for (const Filesystem& filesystem : asked_) argument += filesystem.points.front() + '\0';
