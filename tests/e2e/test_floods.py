@@ -102,7 +102,7 @@ class PartlyBlindTest(E2eTest):
         restrict = "/proc/sys/kernel/dmesg_restrict"
         with open(restrict, encoding="ascii") as file:
             before = file.read().strip()
-        self.addCleanup(FloodTest.write, restrict, before)
+        self.addCleanup(self.write, restrict, before)
         self.write(restrict, "1")
         dropped = "-net_admin,-syslog"
         agent = self.agent([disk], prefix=["setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}"])
