@@ -5,4 +5,4 @@ start_agent
 talker database
 mark
 in_peer iptables -I INPUT -p tcp --dport 7000 -j DROP
-wait_event peer.unreachable
+wait_event path.degraded

@@ -5,4 +5,4 @@ start_agent
 talker database
 mark
 tc qdisc add dev va root netem loss 100%
-wait_event peer.unreachable
+wait_event path.degraded

@@ -5,4 +5,4 @@ start_agent
 talker database
 mark
 systemctl kill --signal=KILL peer
-wait_event peer.unreachable
+wait_event path.degraded
