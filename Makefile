@@ -29,7 +29,7 @@ run: build ## the agent in the foreground with built-in defaults (root)
 test: deps-test ## build, then every test
 	@scripts/check.sh test
 
-check: deps-test ## lint, sanitizers, fuzzers, virtual machines, every test: what must pass to land
+check: deps-test ## lint, sanitizers, fuzzers, then every test: what must pass to land
 	@scripts/check.sh all
 
 vm: deps-test ## faults in virtual machines of stock kernels; K=6.12 one kernel, T=nvme* some (root)

@@ -76,7 +76,6 @@ all)
 	asan
 	tsan
 	fuzz
-	vm
 	test_all
 	;;
 *)

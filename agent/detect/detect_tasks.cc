@@ -140,6 +140,7 @@ Result<Spawned> Spawn(const std::vector<std::string>& command) {
   posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDERR_FILENO);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   const int failed = posix_spawnp(&spawned.pid, arguments[0], &actions, nullptr, arguments.data(), environ);
@@ -149,8 +150,10 @@ Result<Spawned> Spawn(const std::vector<std::string>& command) {
 }
 
 Result<std::string> NextElapse(std::string_view expression, std::span<const int> /*fds*/) {
-  setenv("LC_ALL", "C", 1);  // this process is a worker's own
+  // NOLINTBEGIN(concurrency-mt-unsafe): a worker's own process, with one thread
+  setenv("LC_ALL", "C", 1);
   setenv("SYSTEMD_COLORS", "0", 1);
+  // NOLINTEND(concurrency-mt-unsafe)
   FFDC_ASSIGN(const Spawned spawned, Spawn({"systemd-analyze", "calendar", "--", std::string(expression)}));
   std::string output(kMaxOutputBytes, '\0');
   size_t length = 0;

@@ -66,25 +66,13 @@ class FloodTest(E2eTest):
         wait_for(lambda: any(d["id"] == late_id for d in agent.status().get("ignored_devices", [])),
                  "a disk that came after the flood")
 
-    def test_kernel_messages_by_the_hundred_thousand(self):
-        limit = "/proc/sys/kernel/printk_devkmsg"
-        with open(limit, encoding="ascii") as file:
-            before = file.read().strip()
-        if before != "on":  # where the kernel's command line says so, it cannot even be written again
-            self.addCleanup(self.write, limit, before)
-            self.write(limit, "on")
-        disk = self.disk()
-        agent = self.agent([disk])
-        self.fail_during(self.flood("/dev/kmsg", "<6>ffdc-test: a line of noise, one of very many\n", LINES),
-                         disk, agent)
 
+class PartlyBlindTest(E2eTest):
     @staticmethod
     def write(path, text):
         with open(path, "w", encoding="ascii") as file:
             file.write(text)
 
-
-class PartlyBlindTest(E2eTest):
     def check_catches(self, agent, disk):
         """Everything inactive says why, and stands among the problems; a failing disk is caught."""
         for probe in agent.ctl_json("probe", "list")["probes"]:
@@ -114,8 +102,8 @@ class PartlyBlindTest(E2eTest):
         restrict = "/proc/sys/kernel/dmesg_restrict"
         with open(restrict, encoding="ascii") as file:
             before = file.read().strip()
-        self.addCleanup(FloodTest.write, restrict, before)
-        FloodTest.write(restrict, "1")
+        self.addCleanup(self.write, restrict, before)
+        self.write(restrict, "1")
         dropped = "-net_admin,-syslog"
         agent = self.agent([disk], prefix=["setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}"])
         self.check_catches(agent, disk)
