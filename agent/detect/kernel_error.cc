@@ -33,8 +33,9 @@ std::string Hex(uint64_t value) {
 
 class KernelErrorDetector final : public Detector {
  public:
-  KernelErrorDetector(const DetectorWorld& world, const EventSink& sink)
-      : kernel_(world, sink, "kernel.error", v1::X2), hardware_(world, sink, "hardware.error", v1::OTHER) {}
+  KernelErrorDetector(const DetectorWorld& world, EventSink sink)
+      : kernel_(world, sink, "kernel.error", v1::X2),
+        hardware_(world, std::move(sink), "hardware.error", v1::OTHER) {}
 
   void OnKernelMessage(const KernelMessage& message) override {
     if (message.facility != 0) return;
@@ -108,7 +109,7 @@ class KernelErrorDetector final : public Detector {
 
 FFDC_REGISTER_DETECTOR("kernel.error",
                        [](const DetectorWorld& world, EventSink sink) -> std::unique_ptr<Detector> {
-                         return std::make_unique<KernelErrorDetector>(world, sink);
+                         return std::make_unique<KernelErrorDetector>(world, std::move(sink));
                        });
 
 }  // namespace

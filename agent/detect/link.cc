@@ -33,8 +33,8 @@ std::string Seconds(uint64_t ns) {
 
 class LinkDetector final : public Detector {
  public:
-  LinkDetector(const DetectorWorld& world, const EventSink& sink)
-      : down_(world, sink, "link.down", v1::X1), up_(world, sink, "link.up", v1::X1) {}
+  LinkDetector(const DetectorWorld& world, EventSink sink)
+      : down_(world, sink, "link.down", v1::X1), up_(world, std::move(sink), "link.up", v1::X1) {}
 
   void OnLink(const LinkState& state) override {
     const std::string slot = IsLinkItself(state.what) ? "link" : state.what;
@@ -123,7 +123,7 @@ class LinkDetector final : public Detector {
 };
 
 FFDC_REGISTER_DETECTOR("link", [](const DetectorWorld& world, EventSink sink) -> std::unique_ptr<Detector> {
-  return std::make_unique<LinkDetector>(world, sink);
+  return std::make_unique<LinkDetector>(world, std::move(sink));
 });
 
 }  // namespace

@@ -43,10 +43,10 @@ std::string Seconds(uint64_t ns) {
 
 class PathDetector final : public Detector {
  public:
-  PathDetector(const DetectorWorld& world, const EventSink& sink)
+  PathDetector(const DetectorWorld& world, EventSink sink)
       : lost_(world, sink, "path.lost", v1::X1),
         degraded_(world, sink, "path.degraded", v1::X1),
-        restored_(world, sink, "path.restored", v1::X1) {}
+        restored_(world, std::move(sink), "path.restored", v1::X1) {}
 
   void OnPath(const PathState& state) override {
     if (!subjects_.contains(state.subject_id)) {
@@ -363,7 +363,7 @@ class PathDetector final : public Detector {
 };
 
 FFDC_REGISTER_DETECTOR("path", [](const DetectorWorld& world, EventSink sink) -> std::unique_ptr<Detector> {
-  return std::make_unique<PathDetector>(world, sink);
+  return std::make_unique<PathDetector>(world, std::move(sink));
 });
 
 }  // namespace
