@@ -168,7 +168,9 @@ Result<> KernelFaultProbes::Load(Set& set, Hooks& hooks) {
   const LibbpfWarnings warnings;
   size_t size = 0;
   const void* elf = set.what.object(&size);
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = set.what.name.c_str());
+  bpf_object_open_opts options{};
+  options.sz = sizeof(options);
+  options.object_name = set.what.name.c_str();
   errno = 0;
   set.object.reset(bpf_object__open_mem(elf, size, &options));
   if (libbpf_get_error(set.object.get()) != 0 || !set.object) {

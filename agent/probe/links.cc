@@ -102,7 +102,8 @@ class Links final : public LinkSource {
 
 }  // namespace
 
-std::unique_ptr<LinkSource> LinkSource::Start(std::string node, std::function<void(const LinkState&)> sink) {
+std::unique_ptr<LinkSource> LinkSource::Start(const std::string& node,
+                                              std::function<void(const LinkState&)> sink) {
   return std::make_unique<Links>(node, std::move(sink));
 }
 

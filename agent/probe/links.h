@@ -17,7 +17,8 @@ namespace ffdc {
 class LinkSource : public ProbeSource {
  public:
   // Never fails: inactive in Status(), with the reason.
-  static std::unique_ptr<LinkSource> Start(std::string node, std::function<void(const LinkState&)> sink);
+  static std::unique_ptr<LinkSource> Start(const std::string& node,
+                                           std::function<void(const LinkState&)> sink);
   virtual void SetEndpoints(const std::vector<Endpoint>& endpoints) = 0;
 };
 

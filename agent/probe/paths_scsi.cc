@@ -281,7 +281,7 @@ class ScsiPaths final : public PathTransport {
     disks_.erase(found);
     if (!disk.map.empty()) return;  // one path of several: device mapper tells
     const bool settled = world_.clock->MonotonicNs() - disk.first_seen_ns > kSettleNs;
-    const std::vector<std::string> points = MountsOf(disk.dev);
+    std::vector<std::string> points = MountsOf(disk.dev);
     const bool used = disk.held || !points.empty() || (settled && disk.busy_visits >= kBusyVisits);
     if (used && disk.was_live && !reports_.Failing(TransportOf(disk), disk.id)) {
       reports_.Report({"block_device",
