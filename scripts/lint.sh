@@ -27,7 +27,7 @@ fi
 scripts/check.sh build ffdc_generated
 mapfile -t units < <(ours 'agent/*.cc')
 # The static analyzer takes as long again as all other checks: LINT_DEEP=1 has it too.
-checks=-clang-analyzer-*
+checks='-clang-analyzer-*'
 [ -z "${LINT_DEEP:-}" ] || checks=
 printf '%s\n' "${units[@]}" |
 	xargs -P "$(nproc)" -n 4 clang-tidy -p build --quiet --checks="$checks" --warnings-as-errors='*' 2>build/clang-tidy.log ||
