@@ -15,7 +15,6 @@ namespace ffdc {
 namespace {
 
 constexpr int kMaxEvidence = 16;
-constexpr int kMaxClients = 32;
 
 // blk_status_t (include/linux/blk_types.h): the device answered, but said no.
 constexpr uint8_t kStatusNoSpace = 3;
@@ -195,7 +194,7 @@ class IoErrorDetector final : public Detector {
 
   void AddEvidence(v1::Event& event, const ffdc_block_error& record) {
     v1::Client client = world_.client(record.cgroup_id, record.cgroup_hierarchy);
-    if (!client.type().empty()) AddClient(event, client);
+    CountClient(event, client);  // of those sent one by one: storm control keeps the rest back
     if (event.evidence_size() >= kMaxEvidence) return;
     v1::FailedIo& io = *event.add_evidence();
     io.set_time_mono_ns(record.header.time_ns);
@@ -209,19 +208,6 @@ class IoErrorDetector final : public Detector {
     io.set_device(event.subject().name());
     if (!client.type().empty()) *io.mutable_client() = std::move(client);
     sayings_.Explain(record.dev, io, event);
-  }
-
-  // Counts the failures that were sent one by one; storm control keeps the rest back.
-  static void AddClient(v1::Event& event, const v1::Client& client) {
-    for (v1::Client& known : *event.mutable_clients()) {
-      if (known.type() != client.type() || known.cgroup() != client.cgroup()) continue;
-      known.set_failures(known.failures() + 1);
-      return;
-    }
-    if (event.clients_size() >= kMaxClients) return;
-    v1::Client& added = *event.add_clients();
-    added = client;
-    added.set_failures(1);
   }
 
   DetectorWorld world_;
