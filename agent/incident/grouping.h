@@ -20,9 +20,9 @@ bool IsRequested(const v1::Event& event);
 // "path.restored", "link.up": one moment in which something is well again.
 bool IsRecovery(const v1::Event& event);
 
-// The first cause of events that belong together: the deepest layer (base/layers.h); in one
-// layer the subject that others stand on; then the earliest. Not what is only told (INFO),
-// unless there is nothing else. events must not be empty.
+// The first cause of events that belong together: of subjects that stand on no other that failed,
+// the deepest layer (base/layers.h), then the earliest. Not what is only told (INFO), unless
+// there is nothing else. events must not be empty.
 const v1::Event& FirstCauseOf(const google::protobuf::RepeatedPtrField<v1::Event>& events);
 
 // Finds the open incidents that an event belongs to by the identities in their events.

@@ -100,6 +100,21 @@ TEST_F(GroupingTest, InOneLayerWhatOthersStandOnIsTheCause) {
   EXPECT_EQ(At(id).first_cause().subject_id(), "sda");
 }
 
+TEST_F(GroupingTest, WhatOthersStandOnIsTheCauseInAnyLayer) {
+  const std::string id = Send(Of("path.lost", "multipath map", {}, {"sda"}));
+  Pass(1);
+  Send(Of("io.timeout", "sda", {"multipath map"}));
+  EXPECT_EQ(At(id).first_cause().subject_id(), "sda");
+}
+
+TEST_F(GroupingTest, WhatIsOnlyToldBelowIsNotTheCause) {
+  const std::string id = Send(Of("io.error", "dm-0", {}, {"sda"}));
+  v1::Event told = Of("io.retry", "sda", {"dm-0"});
+  told.set_severity(v1::INFO);
+  Send(told);
+  EXPECT_EQ(At(id).first_cause().subject_id(), "dm-0");
+}
+
 TEST_F(GroupingTest, ElseTheEarliestIs) {
   v1::Event late = Of("io.error", "sda");
   Pass(5);
