@@ -33,13 +33,14 @@ class Test:
             raise expect.ExpectError(f"{self.group}/{self.name}: no run.sh")
 
 
-def discover(pattern):
-    """Every test whose name or group/name matches."""
+def discover(patterns):
+    """Every test whose name or group/name matches one of them."""
     found = []
     for group in ("faults", "quiet"):
         parent = os.path.join(job.HERE, group)
         for name in sorted(os.listdir(parent)):
-            if any(fnmatch.fnmatchcase(text, pattern) for text in (name, f"{group}/{name}")):
+            if any(fnmatch.fnmatchcase(text, pattern)
+                   for text in (name, f"{group}/{name}") for pattern in patterns):
                 found.append(Test(os.path.join(parent, name)))
     return found
 
@@ -81,7 +82,7 @@ class Runner:
                 file.write(done.log)
             verdict = judge.judge(test.expected, judge.Results(out), done.code, self.patience)
             console = done.console
-        except (machine.GuestError, job.JobError) as error:
+        except (machine.GuestError, job.JobError, OSError) as error:
             verdict = judge.Verdict()
             verdict.problems.append(str(error))
             console = getattr(error, "console", "")
@@ -106,7 +107,8 @@ def _arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     build = os.path.join(job.SOURCE, "build")
     parser.add_argument("-k", "--kernel", choices=expect.KERNELS, help="only this kernel")
-    parser.add_argument("-t", "--test", default="*", help="only tests whose name matches (* and ? allowed)")
+    parser.add_argument("-t", "--test", action="append",
+                        help="only tests whose name matches (* and ? allowed); may be repeated")
     parser.add_argument("-j", "--machines", type=int, default=2, help="machines at a time (default 2)")
     parser.add_argument("-p", "--patience", type=int, default=1,
                         help="allow so many times the time, on a host that does other work meanwhile")
@@ -120,9 +122,9 @@ def main():
     """The exit code is 0 if every test is as it should be."""
     arguments = _arguments()
     try:
-        tests = discover(arguments.test)
+        tests = discover(arguments.test or ["*"])
         if not tests:
-            sys.exit(f"vm: no test is named '{arguments.test}'; --list names them")
+            sys.exit(f"vm: no test is named '{' '.join(arguments.test)}'; --list names them")
         if arguments.list:
             for test in tests:
                 print(f"{test.group}/{test.name}: {test.expected.what}")
