@@ -28,6 +28,13 @@ bool StandsOnOne(const v1::Event& event, const std::unordered_set<std::string_vi
   });
 }
 
+// A path fails and its commands time out, or commands time out and their path is given up:
+// which of the two it was, the time tells.
+Layer DepthOf(const v1::Event& event) {
+  const Layer layer = LayerOf(event.kind());
+  return layer == Layer::kCommand ? Layer::kPath : layer;
+}
+
 }  // namespace
 
 bool IsRequested(const v1::Event& event) { return event.domain() == v1::REQUESTED; }
@@ -39,7 +46,7 @@ bool IsRecovery(const v1::Event& event) {
 const v1::Event& FirstCauseOf(const google::protobuf::RepeatedPtrField<v1::Event>& events) {
   const std::unordered_set<std::string_view> failed = Failed(events);
   const auto rank = [&failed](const v1::Event& event) {
-    return std::make_tuple(event.severity() == v1::INFO, StandsOnOne(event, failed), LayerOf(event.kind()),
+    return std::make_tuple(event.severity() == v1::INFO, StandsOnOne(event, failed), DepthOf(event),
                            event.first_mono_ns());
   };
   return *std::min_element(events.begin(), events.end(),

@@ -21,7 +21,7 @@ bool IsRequested(const v1::Event& event);
 bool IsRecovery(const v1::Event& event);
 
 // The first cause of events that belong together: of subjects that stand on no other that failed,
-// the deepest layer (base/layers.h), then the earliest. Not what is only told (INFO), unless
+// the deepest layer (base/layers.h; paths and commands count as one), then the earliest. Not what is only told (INFO), unless
 // there is nothing else. events must not be empty.
 const v1::Event& FirstCauseOf(const google::protobuf::RepeatedPtrField<v1::Event>& events);
 

@@ -110,8 +110,9 @@ def _arguments():
     parser.add_argument("-t", "--test", action="append",
                         help="only tests whose name matches (* and ? allowed); may be repeated")
     parser.add_argument("-j", "--machines", type=int, default=2, help="machines at a time (default 2)")
-    parser.add_argument("-p", "--patience", type=int, default=1,
-                        help="allow so many times the time, on a host that does other work meanwhile")
+    parser.add_argument("-p", "--patience", type=int, default=2,
+                        help="allow so many times the time that expectations name (default 2: emulated guests are "
+                        "slow at times); more on a host that does other work")
     parser.add_argument("-o", "--out", default=os.path.join(build, "vm"), help="folder for what tests leave")
     parser.add_argument("--json", default=os.path.join(build, "vm.json"), help="the result for programs")
     parser.add_argument("--list", action="store_true", help="only name the tests")

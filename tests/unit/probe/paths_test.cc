@@ -335,12 +335,15 @@ TEST_F(PathsTest, RemovalIsALossOnlyOfWhatIsInUse) {
   AddScsi("sdc", "8:32", "host0/target0:0:2/0:0:2:0", "naa.7");
   Start();
   tree_.Write("proc/self/mountinfo", "30 1 8:33 / /srv rw - ext4 /dev/sdc1 rw\n");
-  for (const char* stat : {"1 0 8 0 0 0 0 0", "2 0 16 0 0 0 0 0", "3 0 24 0 0 0 0 0"}) {
+  AddScsi("sdd", "8:48", "host0/target0:0:3/0:0:3:0", "naa.8");
+  for (int reads = 1; reads <= 8; ++reads) {
+    const std::string stat = std::to_string(reads) + " 0 8 0 0 0 0 0";
     std::ofstream(tree_.disk("sdb") / "stat") << stat;
+    if (reads > 4) std::ofstream(tree_.disk("sdd") / "stat") << stat;  // somebody looked at it
     Poll();
   }
-  for (const auto& [disk, dev] :
-       {std::pair("sda", "8:0"), std::pair("sdb", "8:16"), std::pair("sdc", "8:32")}) {
+  for (const auto& [disk, dev] : {std::pair("sda", "8:0"), std::pair("sdb", "8:16"), std::pair("sdc", "8:32"),
+                                  std::pair("sdd", "8:48")}) {
     tree_.RemoveDisk(disk, dev);
     Send("remove", "block", "disk", std::string("/devices/host0/block/") + disk);
   }

@@ -8,6 +8,7 @@ mkfs.ext4 -q /dev/mapper/map
 mkdir -p /srv/data
 mount -o errors=remount-ro /dev/mapper/map /srv/data
 echo 1 >/sys/block/sda/device/timeout
+echo 1 >/sys/block/sda/device/eh_timeout
 start_agent
 writer database /srv/data
 sleep 1
@@ -18,6 +19,6 @@ wait_event io.timeout sda
 WAIT_S=25 wait_event task.hung
 dmsetup message map 0 fail_if_no_path # nobody queues any longer: the error goes all the way up
 path_state sda offline
-WAIT_S=20 wait_event fs.error
-echo 0 >"$SCSI/every_nth"
+echo 0 >"$SCSI/every_nth" # else the error handler's own commands wait 10 s each
 echo 0 >"$SCSI/opts"
+WAIT_S=20 wait_event fs.error

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 disk=$(scsi_debug)
 start_agent
-as_service database bash -c "while dd if=/dev/zero of=/dev/$disk bs=64k count=1000 oflag=direct status=none; do :; done"
+# It holds the disk open: what opens a deleted one anew gets ENXIO, and no I/O fails.
+as_service database fio --name=database --filename="/dev/$disk" --rw=randwrite --bs=64k --direct=1 --size=64m --time_based --runtime=60
 sleep 1
 mark
 echo 1 >"/sys/block/$disk/device/delete"
