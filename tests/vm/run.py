@@ -48,11 +48,12 @@ def discover(patterns):
 class Runner:
     """Runs tests, several machines at a time; prints each verdict as it comes."""
 
-    def __init__(self, out, image_folder, scratch, patience):
+    def __init__(self, out, image_folder, scratch, patience, tries):
         self.out = out
         self.images = image_folder
         self.scratch = scratch
         self.patience = patience
+        self.tries = tries
         self.binaries = job.strip_binaries(os.environ.get("FFDC_BIN", ""), scratch)
         self.printing = threading.Lock()
 
@@ -66,36 +67,44 @@ class Runner:
                                       job.make(None, self.binaries, self.patience), 120 * self.patience)
         print(f"vm: the agent is up on {kernel} after {taken:.0f} s", flush=True)
 
-    def run(self, test, kernel):
-        """One test on one kernel: a row of the table."""
-        out = os.path.join(self.out, f"{test.group}-{test.name}-{kernel}")
+    def _try(self, test, kernel, out):
+        """Verdict, and what the console showed."""
         shutil.rmtree(out, ignore_errors=True)
         os.makedirs(out)
-        started = time.monotonic()
         own = bool(test.expected.config)
-        console = ""
         try:
             given = job.make(test, self.binaries if own else [], self.patience)
             snapshot = machine.base_snapshot(self.images, kernel) if own else self._prepared(kernel)
             done = machine.run_job(self.images, kernel, snapshot, given, out, test.expected.timeout_s * self.patience)
             with open(os.path.join(out, "job.log"), "w", encoding="utf-8") as file:
                 file.write(done.log)
-            verdict = judge.judge(test.expected, judge.Results(out), done.code, self.patience)
-            console = done.console
+            return judge.judge(test.expected, judge.Results(out), done.code, self.patience), done.console
         except (machine.GuestError, job.JobError, OSError) as error:
             verdict = judge.Verdict()
             verdict.problems.append(str(error))
-            console = getattr(error, "console", "")
-        row = report.Row(test, kernel, verdict, time.monotonic() - started)
-        with self.printing:
-            print(report.line(row), flush=True)
-            if not verdict.ok:
-                print(report.failure(row, out, console), flush=True)
+            return verdict, getattr(error, "console", "")
+
+    def run(self, test, kernel):
+        """One test on one kernel: a row of the table."""
+        out = os.path.join(self.out, f"{test.group}-{test.name}-{kernel}")
+        started = time.monotonic()
+        for attempt in range(1, self.tries + 1):
+            verdict, console = self._try(test, kernel, out)
+            row = report.Row(test, kernel, verdict, time.monotonic() - started, attempt)
+            with self.printing:
+                print(report.line(row), flush=True)
+                if not verdict.ok:
+                    print(report.failure(row, out, console), flush=True)
+            if verdict.ok:
+                break
         return row
 
-    def run_all(self, tests, kernels, machines):
-        """Every test on each of the kernels it is for."""
-        jobs = [(test, kernel) for test in tests for kernel in kernels if kernel in test.expected.kernels]
+    def run_all(self, tests, kernels, machines, once):
+        """Every test on each of the kernels it is for; once: on one of them, in turn."""
+        jobs = []
+        for i, test in enumerate(tests):
+            fit = [kernel for kernel in kernels if kernel in test.expected.kernels]
+            jobs += [(test, kernel) for kernel in (fit[i % len(fit):][:1] if once and fit else fit)]
         # The longest first, so that no machine is left with one alone at the end.
         jobs.sort(key=lambda pair: -pair[0].expected.timeout_s)
         with ThreadPoolExecutor(machines) as pool:
@@ -113,6 +122,10 @@ def _arguments():
     parser.add_argument("-p", "--patience", type=int, default=2,
                         help="allow so many times the time that expectations name (default 2: emulated guests are "
                         "slow at times); more on a host that does other work")
+    parser.add_argument("--once", action="store_true",
+                        help="each test on one of the kernels only, in turn: half the time")
+    parser.add_argument("--tries", type=int, default=1,
+                        help="a test that fails may pass at another try, which the table tells (default 1)")
     parser.add_argument("-o", "--out", default=os.path.join(build, "vm"), help="folder for what tests leave")
     parser.add_argument("--json", default=os.path.join(build, "vm.json"), help="the result for programs")
     parser.add_argument("--list", action="store_true", help="only name the tests")
@@ -133,8 +146,8 @@ def main():
         started = time.monotonic()
         kernels = [arguments.kernel] if arguments.kernel else list(expect.KERNELS)
         with images.images() as folder, tempfile.TemporaryDirectory(prefix="ffdc-vm.") as scratch:
-            runner = Runner(arguments.out, folder, scratch, arguments.patience)
-            rows = runner.run_all(tests, kernels, max(1, arguments.machines))
+            runner = Runner(arguments.out, folder, scratch, arguments.patience, max(1, arguments.tries))
+            rows = runner.run_all(tests, kernels, max(1, arguments.machines), arguments.once)
     except (expect.ExpectError, images.ImageError, job.JobError) as error:
         sys.exit(f"vm: {error}")
     except machine.GuestError as error:
