@@ -18,7 +18,6 @@ echo -1 >"$SCSI/every_nth"
 wait_event io.timeout sda
 WAIT_S=25 wait_event task.hung
 dmsetup message map 0 fail_if_no_path # nobody queues any longer: the error goes all the way up
-path_state sda offline
-echo 0 >"$SCSI/every_nth" # else the error handler's own commands wait 10 s each
+WAIT_S=45 wait_event fs.error # once the error handler has given the disk up
+echo 0 >"$SCSI/every_nth"
 echo 0 >"$SCSI/opts"
-WAIT_S=20 wait_event fs.error
