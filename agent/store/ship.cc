@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "base/crash_point.h"
 #include "base/fs.h"
+#include "base/launcher.h"
 #include "base/proto_json.h"
 #include "base/spool_layout.h"
 #include "store/driver.h"
@@ -51,14 +54,15 @@ Result<Presence> Look(StoreDriver& store, const v1::Manifest& ours) {
 }
 
 // Empty: the capture in the store is ours. Else why it cannot be.
-Result<std::string> Publish(StoreDriver& store, const std::string& folder, const v1::Manifest& manifest) {
+Result<std::string> Publish(StoreDriver& store, const std::string& folder, const v1::Manifest& manifest,
+                            Transfer& transfer) {
   FFDC_ASSIGN(Presence presence, Look(store, manifest));
   if (presence == Presence::kDamaged) {
     FFDC_TRY(store.Remove(manifest.incident_id(), manifest.node()));
     presence = Presence::kAbsent;
   }
   if (presence == Presence::kAbsent) {
-    auto put = store.PutCapture(folder, manifest);
+    auto put = store.PutCapture(folder, manifest, transfer);
     if (put) return std::string();
     if (put.error().code != EEXIST) return Unexpected(std::move(put).error());
     FFDC_ASSIGN(presence, Look(store, manifest));  // another one was faster
@@ -83,6 +87,33 @@ Result<> WriteIncident(StoreDriver& store, const Spool& spool, const v1::StoreAr
   FFDC_ASSIGN(const std::string json, ReadText(**source));
   return store.PutIncident(args.incident_id(), json);
 }
+
+// Paces what is sent to max_bytes_per_second (0: no cap).
+class Pacer final : public Transfer {
+ public:
+  explicit Pacer(uint64_t max_bytes_per_second) : max_bytes_per_second_(max_bytes_per_second) {}
+
+  void Sent(uint64_t bytes) override {
+    if (max_bytes_per_second_ == 0) return;
+    sent_ += bytes;
+    const std::chrono::duration<double> due(static_cast<double>(sent_) /
+                                            static_cast<double>(max_bytes_per_second_));
+    // In short steps: waiting here is progress, and must not be taken for a store that hangs.
+    for (;;) {
+      const auto left = begun_ + due - Clock::now();
+      if (left <= Clock::duration::zero()) return;
+      std::this_thread::sleep_for(std::min<std::chrono::duration<double>>(left, std::chrono::seconds(1)));
+      ReportProgress();
+    }
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const uint64_t max_bytes_per_second_;
+  const Clock::time_point begun_ = Clock::now();
+  uint64_t sent_ = 0;
+};
 
 // What the spool holds, checked against its manifest. Fills `reply` if it cannot be shipped.
 Result<v1::Manifest> ReadSource(const Spool& spool, const std::string& id, v1::StoreReply* reply) {
@@ -128,7 +159,9 @@ Result<v1::StoreReply> Ship(const v1::StoreArgs& args) {
   CrashPoint("ship.source_checked");
   FFDC_ASSIGN(const auto store, OpenStore(args.store_url(), manifest->cluster(), args.node()));
   FFDC_TRY(store->Prepare());
-  FFDC_ASSIGN(*reply.mutable_capture_problem(), Publish(*store, spool.Sealed(args.incident_id()), *manifest));
+  Pacer pacer(args.max_bytes_per_second());
+  FFDC_ASSIGN(*reply.mutable_capture_problem(),
+              Publish(*store, spool.Sealed(args.incident_id()), *manifest, pacer));
   if (!reply.capture_problem().empty()) return reply;
   CrashPoint("ship.published");
   FFDC_TRY(WriteIncident(*store, spool, args));

@@ -158,7 +158,8 @@ std::vector<StoredIncident> Incidents(const std::vector<StoredCapture>& captures
 
 Result<> RetainTask(Task& task) {
   FFDC_ASSIGN(const auto store, Open(task.args));
-  FFDC_TRY(store->RemoveHalfUploads(task.args.own_uploads()));
+  FFDC_TRY(store->RemoveHalfUploads(task.args.own_uploads(),
+                                    {task.args.spooled_ids().begin(), task.args.spooled_ids().end()}));
   FFDC_ASSIGN(const auto captures, store->List());
   const RetentionLimits limits{task.args.max_age_s(), task.args.max_bytes(), task.args.max_incidents()};
   const int64_t now_ns = SystemClock().RealtimeNs();
