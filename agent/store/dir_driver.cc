@@ -17,12 +17,14 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/fs.h"
+#include "base/launcher.h"
 #include "base/proto_json.h"
 #include "base/spool_layout.h"
 #include "base/uuid.h"
 #include "store/dir_files.h"
 #include "store/file_source.h"
 #include "store/layout.h"
+#include "store/name_claim.h"
 #include "store/resume_copy.h"
 
 namespace ffdc {
@@ -144,6 +146,14 @@ class DirDriver final : public StoreDriver {
         ENOENT);
   }
 
+  Result<> CheckWriting() override {
+    const fs::path probe = tmp_ / ("check." + node_ + "." + RandomSuffix());
+    const auto written = WriteFileSynced(probe, "x");
+    unlink(probe.c_str());
+    if (!written) return Explain(written.error());
+    return {};
+  }
+
   Result<StoreSpace> Space() override {
     struct statvfs info {};
     if (statvfs(base_.c_str(), &info) != 0)
@@ -204,6 +214,7 @@ class DirDriver final : public StoreDriver {
       if (!ids) continue;  // a stray file
       for (const auto& id : *ids) {
         if (!IsUuid(id) || IncidentFolder(id) != fs::path(date) / id) continue;
+        ReportProgress();
         auto nodes = Nodes(id);
         if (!nodes) return Unexpected(std::move(nodes).error());
         for (const auto& node : *nodes) captures.push_back({id, node, FolderBytes(Folder(id) / node)});
@@ -260,6 +271,13 @@ class DirDriver final : public StoreDriver {
       if (!removed) return Explain(removed.error());
     }
     return {};
+  }
+
+  Result<std::string> ClaimName() override {
+    auto other = ffdc::ClaimName(base_ / "nodes" / (node_ + ".json"),
+                                 tmp_ / ("name." + node_ + "." + RandomSuffix()), node_);
+    if (!other) return Explain(other.error());
+    return other;
   }
 
   Result<bool> AcquireLease() override { return lease_.Acquire(); }

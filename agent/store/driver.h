@@ -56,6 +56,8 @@ class StoreDriver {
   virtual Result<> MayInit() { return {}; }
   // Makes what the store needs on first use, and checks that it can be written.
   virtual Result<> Prepare() = 0;
+  // Finds out by writing what looking at it does not tell.
+  virtual Result<> CheckWriting() { return {}; }
   virtual Result<StoreSpace> Space() = 0;
   // Copies <folder>/{manifest.json,capture.tar.zst} in; returns when the copy is durable, was
   // read back and compared with the manifest, and is visible. Goes on where a former try ended.
@@ -78,6 +80,9 @@ class StoreDriver {
   // Clears half uploads that nobody can be working on any more; own: those of this node too, except of
   // incidents in `wanted`, which will be continued.
   virtual Result<> RemoveHalfUploads(bool own, const std::set<std::string>& wanted) = 0;
+  // Notes that this agent uses this node's name. Returns which other one does too, ready to show; empty:
+  // none.
+  virtual Result<std::string> ClaimName() { return std::string(); }
   // Held by one node at a time while it applies the limits, so that two do not remove twice what is too
   // much. False: another one holds it now. One whose holder died is taken over after some minutes.
   virtual Result<bool> AcquireLease() { return true; }

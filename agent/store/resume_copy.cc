@@ -19,10 +19,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kChunkBytes = 1u << 20;
+constexpr size_t kChunkBytes = 256u << 10;
 // Dirty pages of so much at most wait to be written, so that a slow store shows itself here, bit by bit,
 // and not in one fsync that takes minutes.
-constexpr off_t kWindowBytes = 16u << 20;
+constexpr off_t kWindowBytes = 8u << 20;
 
 // Up to `size` bytes, fewer at the end only.
 Result<size_t> ReadFull(ByteSource& source, char* buffer, size_t size) {
