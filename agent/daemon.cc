@@ -146,6 +146,11 @@ void Daemon::StartShipper() {
     incidents_->CaptureDropped(id, reason);
   };
   callbacks.found = [this](const v1::Manifest& manifest) { incidents_->Adopt(manifest); };
+  callbacks.store_state = [this](const StoreState& state) {
+    spdlog::log(state.lost ? spdlog::level::err : spdlog::level::info, "store {} {}", state.url,
+                state.lost ? "is lost: " + state.problem : "can be reached again");
+    store_events_->OnStore(state);
+  };
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(settings_.store.max_age);
   shipper_ = Shipper::Create({.spool_dir = settings_.spool.path,
                               .spool_max_bytes = settings_.spool.max_bytes,
@@ -154,7 +159,9 @@ void Daemon::StartShipper() {
                               .node = settings_.node.name,
                               .max_age_s = static_cast<uint64_t>(age.count()),
                               .max_bytes = settings_.store.max_bytes,
-                              .max_incidents = settings_.store.max_incidents},
+                              .max_incidents = settings_.store.max_incidents,
+                              .max_bytes_per_second = settings_.store.max_bytes_per_second,
+                              .require_marker = settings_.store.require_marker},
                              launcher_, std::move(callbacks));
   runner_->Recover();
   shipper_->Recover();
@@ -252,6 +259,7 @@ void Daemon::Tick() {
   block_probe_->Consume();
   fault_probes_->Consume();
   for (auto& detector : detectors_) detector->OnTick(totals);
+  store_events_->Tick();
   incidents_->Tick();
   runner_->Tick();
   shipper_->Tick();

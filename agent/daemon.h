@@ -22,6 +22,7 @@
 #include "config/settings.h"
 #include "detect/clients.h"
 #include "detect/detector.h"
+#include "detect/store_lost.h"
 #include "ffdc/v1/control.pb.h"
 #include "incident/manager.h"
 #include "probe/block_probe.h"
@@ -132,6 +133,7 @@ class Daemon {
   std::unique_ptr<DiskFlows> disk_flows_;
   std::unique_ptr<History> history_;
   std::vector<std::unique_ptr<Detector>> detectors_;
+  std::unique_ptr<StoreEvents> store_events_;
   std::list<EventWatcher> watchers_;
   std::vector<EventLoop::SourcePtr> sources_;
 };

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 
+#include <map>
+
 #include "base/clock.h"
 
 namespace ffdc {
@@ -116,7 +118,8 @@ Result<std::shared_ptr<void>> DaemonControl::WatchEvents(std::function<void(cons
   });
 }
 
-Result<ControlBackend::Pull> DaemonControl::PullIncident(const std::string& id) {
+Result<ControlBackend::Pull> DaemonControl::OpenPipe(
+    std::function<Result<uint64_t>(Fd input, PipeDone done)> start) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return FailErrno("cannot make a pipe");
   Pull pull;
@@ -124,20 +127,51 @@ Result<ControlBackend::Pull> DaemonControl::PullIncident(const std::string& id) 
   auto input = std::make_shared<Fd>(ends[1]);
   auto written = std::make_shared<std::promise<Result<>>>();
   const std::shared_future<Result<>> outcome = written->get_future().share();
-  FFDC_ASSIGN(pull.total_bytes, Ask<uint64_t>([=, this]() -> Result<uint64_t> {
-                FFDC_ASSIGN(const v1::Incident* incident, daemon_.incidents().Find(id));
-                uint64_t bytes = 0;
-                for (const v1::Capture& capture : incident->captures()) bytes += capture.bytes();
-                daemon_.shipper().Pull(incident->id(), std::move(*input),
-                                       [written](Result<> result) { written->set_value(std::move(result)); });
-                return bytes;
-              }));
+  const PipeDone done = [written](Result<> result) { written->set_value(std::move(result)); };
+  FFDC_ASSIGN(pull.total_bytes,
+              Ask<uint64_t>([input, done, start] { return start(std::move(*input), done); }));
   pull.finish = [outcome]() -> Result<> {
     if (outcome.wait_for(kStorePatience) != std::future_status::ready)
       return Fail("the store did not answer in time: see 'ffdcctl status'", ETIMEDOUT);
     return outcome.get();
   };
   return pull;
+}
+
+Result<ControlBackend::Pull> DaemonControl::PullIncident(const std::string& id) {
+  return OpenPipe([this, id](Fd input, const PipeDone& done) -> Result<uint64_t> {
+    FFDC_ASSIGN(const v1::Incident* incident, daemon_.incidents().Find(id));
+    uint64_t bytes = 0;
+    for (const v1::Capture& capture : incident->captures()) bytes += capture.bytes();
+    daemon_.shipper().Pull(incident->id(), std::move(input), done);
+    return bytes;
+  });
+}
+
+Result<v1::StoreStatus> DaemonControl::InitStore() {
+  return AskLater<v1::StoreStatus>(
+      [this](const Answer<v1::StoreStatus>& answer) {
+        daemon_.shipper().Init([this, answer](Result<> done) {
+          if (!done) return answer(Unexpected(done.error()));
+          answer(daemon_.shipper().store_status());
+        });
+      },
+      kStorePatience);
+}
+
+Result<ControlBackend::Pull> DaemonControl::RunStoreWork(StoreWork work, const std::string& from_url,
+                                                         const std::string& to_url) {
+  static const std::map<StoreWork, StoreJob> kJobs{{StoreWork::kList, StoreJob::kList},
+                                                   {StoreWork::kVerify, StoreJob::kVerify},
+                                                   {StoreWork::kClean, StoreJob::kClean},
+                                                   {StoreWork::kMigrate, StoreJob::kMigrate}};
+  if (work == StoreWork::kMigrate) {
+    for (const std::string& url : {from_url, to_url}) FFDC_TRY(CheckStoreUrl(url));
+  }
+  return OpenPipe([this, work, from_url, to_url](Fd input, const PipeDone& done) -> Result<uint64_t> {
+    daemon_.shipper().RunJob(kJobs.at(work), from_url, to_url, std::move(input), done);
+    return 0;
+  });
 }
 
 Result<std::shared_ptr<void>> DaemonControl::WatchDevice(const std::string& name,

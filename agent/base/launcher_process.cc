@@ -10,15 +10,45 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstring>
 #include <exception>
 #include <list>
+#include <memory>
+#include <new>
 
 #include "base/clock.h"
 
+namespace ffdc {
+namespace {
+
+// Shared by the launcher and one worker: when it last got on, CLOCK_MONOTONIC. The worker's own in a
+// worker, nullptr elsewhere.
+using Progress = std::atomic<uint64_t>;
+Progress* own_progress = nullptr;
+
+}  // namespace
+
+void ReportProgress() {
+  if (own_progress != nullptr) own_progress->store(SystemClock().MonotonicNs(), std::memory_order_relaxed);
+}
+
+}  // namespace ffdc
+
 namespace ffdc::launcher {
 namespace {
+
+struct UnmapProgress {
+  void operator()(Progress* progress) const { munmap(progress, sizeof *progress); }
+};
+using ProgressPtr = std::unique_ptr<Progress, UnmapProgress>;
+
+// nullptr where there is no memory: the deadline counts from the start then.
+ProgressPtr ShareProgress() {
+  void* memory = mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return ProgressPtr(memory == MAP_FAILED ? nullptr : new (memory) Progress(0));
+}
 
 constexpr uint64_t kNsPerMs = 1'000'000;
 // How long a killed worker may take to die before it counts as hanging in the kernel.
@@ -29,9 +59,15 @@ struct Worker {
   pid_t pid = 0;
   std::string task;
   uint64_t started_ns = 0;
-  uint64_t deadline_ns = 0;
-  bool killed = false;
+  uint64_t allowed_ns = 0;  // without progress
+  uint64_t killed_ns = 0;   // 0: it was not
+  ProgressPtr progress;
   bool abandoned = false;
+
+  [[nodiscard]] uint64_t deadline_ns() const {
+    const uint64_t progress_ns = progress != nullptr ? progress->load(std::memory_order_relaxed) : 0;
+    return std::max(started_ns, progress_ns) + allowed_ns;
+  }
 };
 
 uint64_t Now() { return SystemClock().MonotonicNs(); }
@@ -67,8 +103,9 @@ WorkerReport RunTask(const WorkerTasks& tasks, const Request& request, std::span
 }
 
 [[noreturn]] void RunWorker(int socket, const WorkerTasks& tasks, const Request& request,
-                            const std::vector<Fd>& fds, pid_t parent) {
+                            const std::vector<Fd>& fds, pid_t parent, Progress* progress) {
   DieWithParent(parent);
+  own_progress = progress;
   sigset_t none;
   sigemptyset(&none);
   pthread_sigmask(SIG_SETMASK, &none, nullptr);
@@ -113,10 +150,15 @@ class Process {
     }
     auto request = DecodeRequest(packet->data);
     if (!request) return;
-    Worker worker{request->id, 0, request->task, Now(), Now() + request->deadline_ms * kNsPerMs};
+    Worker worker;
+    worker.id = request->id;
+    worker.task = request->task;
+    worker.started_ns = Now();
+    worker.allowed_ns = request->deadline_ms * kNsPerMs;
+    worker.progress = ShareProgress();
     const pid_t self = getpid();
     worker.pid = fork();
-    if (worker.pid == 0) RunWorker(socket_.get(), tasks_, *request, packet->fds, self);
+    if (worker.pid == 0) RunWorker(socket_.get(), tasks_, *request, packet->fds, self, worker.progress.get());
     if (worker.pid < 0) {
       Tell(worker, WorkerOutcome::kError, "cannot fork a worker: " + std::string(strerrordesc_np(errno)));
       return;
@@ -140,7 +182,7 @@ class Process {
 
   // A worker that exited with 0 has reported for itself.
   void TellEnd(const Worker& worker, int status) {
-    if (worker.killed) {
+    if (worker.killed_ns != 0) {
       Tell(worker, WorkerOutcome::kTimedOut,
            worker.task + ": killed at its deadline of " + DeadlineText(worker));
     } else if (WIFSIGNALED(status)) {
@@ -156,10 +198,10 @@ class Process {
   void CheckDeadlines() {
     const uint64_t now = Now();
     for (Worker& worker : workers_) {
-      if (!worker.killed && now >= worker.deadline_ns) {
+      if (worker.killed_ns == 0 && now >= worker.deadline_ns()) {
         kill(worker.pid, SIGKILL);
-        worker.killed = true;
-      } else if (worker.killed && !worker.abandoned && now >= worker.deadline_ns + kReapNs) {
+        worker.killed_ns = now;
+      } else if (worker.killed_ns != 0 && !worker.abandoned && now >= worker.killed_ns + kReapNs) {
         worker.abandoned = true;
         Tell(worker, WorkerOutcome::kAbandoned,
              worker.task + ": hangs in the kernel, not even killed at its deadline of " +
@@ -171,7 +213,8 @@ class Process {
   int NextTimeoutMs() const {
     uint64_t next = UINT64_MAX;
     for (const Worker& worker : workers_) {
-      if (!worker.abandoned) next = std::min(next, worker.deadline_ns + (worker.killed ? kReapNs : 0));
+      if (worker.abandoned) continue;
+      next = std::min(next, worker.killed_ns != 0 ? worker.killed_ns + kReapNs : worker.deadline_ns());
     }
     if (next == UINT64_MAX) return -1;
     const uint64_t now = Now();
@@ -179,7 +222,8 @@ class Process {
   }
 
   static std::string DeadlineText(const Worker& worker) {
-    return std::to_string((worker.deadline_ns - worker.started_ns) / kNsPerMs) + " ms";
+    const bool had_progress = worker.progress != nullptr && worker.progress->load() != 0;
+    return std::to_string(worker.allowed_ns / kNsPerMs) + " ms" + (had_progress ? " without progress" : "");
   }
 
   void Tell(const Worker& worker, WorkerOutcome outcome, std::string error) {

@@ -47,6 +47,16 @@ const std::array kSchema{
               [](Settings& s, uint64_t v) { s.store.max_incidents = v; }, 0, 1'000'000},
         "Incidents kept in the store; repeats give way first. 0: no limit.",
         {}},
+    Key{"store",
+        "max_bytes_per_second",
+        Size{[](Settings& s) -> uint64_t& { return s.store.max_bytes_per_second; }, 64 * kKiB, kTiB, true},
+        "Captures are sent to the store at most this fast. \"0B\": no limit.",
+        {}},
+    Key{"store",
+        "require_marker",
+        Flag{[](Settings& s) -> bool& { return s.store.require_marker; }},
+        "Only `ffdcctl store init` initialises a new store: for mounts that /etc/fstab does not know.",
+        {}},
     Key{"spool",
         "path",
         Text{[](Settings& s) -> std::string& { return s.spool.path; }, CheckPath},
@@ -241,6 +251,13 @@ Result<> Read(const Count& slot, const RawValue& raw, Settings& settings) {
   return {};
 }
 
+Result<> Read(const Flag& slot, const RawValue& raw, Settings& settings) {
+  const auto* flag = Get<bool>(raw);
+  if (flag == nullptr) return WrongType("true or false", raw);
+  slot.at(settings) = *flag;
+  return {};
+}
+
 std::string Quote(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
@@ -260,6 +277,7 @@ std::string AsToml(const Duration& slot, Settings& settings) {
   return Quote(FormatDuration(slot.at(settings)));
 }
 std::string AsToml(const Size& slot, Settings& settings) { return Quote(FormatSize(slot.at(settings))); }
+std::string AsToml(const Flag& slot, Settings& settings) { return slot.at(settings) ? "true" : "false"; }
 std::string AsToml(const Count& slot, Settings& settings) { return std::to_string(slot.get(settings)); }
 
 }  // namespace

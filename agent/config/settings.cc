@@ -46,6 +46,7 @@ std::string_view KindOf(const toml::node& node) {
 RawValue ToRaw(const toml::node& node) {
   if (const auto* text = node.as_string()) return {text->get(), KindOf(node)};
   if (const auto* number = node.as_integer()) return {number->get(), KindOf(node)};
+  if (const auto* flag = node.as_boolean()) return {flag->get(), KindOf(node)};
   if (const auto* array = node.as_array()) {
     std::vector<std::string> list;
     for (const toml::node& entry : *array) {

@@ -26,6 +26,8 @@ struct Settings {
     std::chrono::nanoseconds max_age{};  // "0s": no limit
     uint64_t max_bytes = 0;              // "0B": no limit
     uint64_t max_incidents = 1000;
+    uint64_t max_bytes_per_second = 0;  // "0B": no cap
+    bool require_marker = false;
   } store;
   struct {
     std::string path = "/var/lib/ffdc/spool";

@@ -16,6 +16,9 @@
 
 namespace ffdc {
 
+// Work on all of the store.
+enum class StoreWork { kList, kVerify, kClean, kMigrate };
+
 // What comes in here the service has checked: limits of events are set, states exist.
 class ControlBackend {
  public:
@@ -41,6 +44,10 @@ class ControlBackend {
     std::function<Result<>()> finish;  // after end of file: did the writer succeed?
   };
   virtual Result<Pull> PullIncident(const std::string& id) = 0;
+  virtual Result<v1::StoreStatus> InitStore() = 0;
+  // The pipe gives delimited v1::StoreProgress messages. from, to: of a migration.
+  virtual Result<Pull> RunStoreWork(StoreWork work, const std::string& from_url,
+                                    const std::string& to_url) = 0;
   // Watched until the handle dies.
   virtual Result<std::shared_ptr<void>> WatchDevice(const std::string& name, v1::WatchDeviceReply* reply) = 0;
 };

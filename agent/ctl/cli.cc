@@ -78,6 +78,9 @@ struct Arguments {
   std::string id;
   std::string output;
   std::string reason;
+  std::string from_url;
+  std::string to_url;
+  bool all = false;
   uint32_t limit = 0;
   uint32_t measure_ms = 0;
   bool open = false;
@@ -100,6 +103,7 @@ class Commands {
                                   CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"));
     AddEvents(app);
     AddIncidents(app);
+    AddStore(app);
     CLI::App* dump = Add(app, "dump", "Capture the node now, as an incident of its own",
                          [this](const Context& context) { return Dump(context, arguments_.reason); });
     dump->add_option("--reason", arguments_.reason, "Why, for whoever reads it later")->type_name("TEXT");
@@ -162,6 +166,29 @@ class Commands {
     AddWithId(*incident, "delete", "Remove an incident and its captures", [this](const Context& context) {
       return DeleteIncident(context, arguments_.id, arguments_.yes);
     })->add_flag("-y,--yes", arguments_.yes, "Do not ask");
+  }
+
+  void AddStore(CLI::App& app) {
+    CLI::App* store = Group(app, "store", "Where captures are kept");
+    Add(*store, "init", "Take the store as the one meant, and give it a marker", InitStore);
+    Add(*store, "status", "Whether it can be reached, how full it is, what waits for it", ShowStore);
+    Add(*store, "ls", "Every capture in it", ListStore);
+    CLI::App* verify = Add(*store, "verify", "Check every checksum", [this](const Context& context) {
+      return arguments_.all ? VerifyStore(context) : VerifyIncident(context, arguments_.id);
+    });
+    CLI::Option* id = verify->add_option("ID", arguments_.id, "Of one incident, or any start of its id");
+    CLI::Option* all = verify->add_flag("--all", arguments_.all, "Of every capture in the store");
+    all->excludes(id);
+    verify->parse_complete_callback([this] {
+      if (!arguments_.all && arguments_.id.empty()) throw CLI::RequiredError("ID or --all");
+    });
+    Add(*store, "gc", "Apply the limits of [store] now, and clear half uploads", CleanStore);
+    CLI::App* migrate = Add(*store, "migrate", "Copy every capture to another store; the first one is kept",
+                            [this](const Context& context) {
+                              return MigrateStore(context, arguments_.from_url, arguments_.to_url);
+                            });
+    migrate->add_option("FROM", arguments_.from_url, "The url of the one, as in store.url")->required();
+    migrate->add_option("TO", arguments_.to_url, "The url of the other")->required();
   }
 
   Arguments& arguments_;

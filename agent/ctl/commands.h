@@ -27,6 +27,13 @@ Result<> Dump(const Context& context, const std::string& reason);
 // output: a file, "-" for stdout, or empty for `<short id>.tar`.
 Result<> PullIncident(const Context& context, const std::string& id, const std::string& output);
 
+Result<> InitStore(const Context& context);
+Result<> ShowStore(const Context& context);
+Result<> ListStore(const Context& context);
+Result<> VerifyStore(const Context& context);
+Result<> CleanStore(const Context& context);
+Result<> MigrateStore(const Context& context, const std::string& from_url, const std::string& to_url);
+
 Result<> SelfTest(const Context& context);
 
 }  // namespace ffdc::ctl

@@ -18,6 +18,8 @@ struct Page {
 };
 
 std::string RenderStatus(const v1::Status& status, const Page& page);
+std::string RenderStoreStatus(const v1::Status& status, const Page& page);
+std::string RenderStoreList(const v1::StoreProgress& list, const Page& page);
 std::string RenderProbes(const v1::ProbeList& probes, const Page& page);
 std::string RenderConfig(const v1::Config& config, const Page& page);
 std::string RenderEvents(const v1::EventList& events, const Page& page);

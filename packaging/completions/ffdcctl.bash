@@ -36,20 +36,22 @@ _ffdcctl() {
 
 	local reply options='--socket --json --no-color --help'
 	case "${words[*]}" in
-	'') reply='status probe event incident dump config selftest' options+=' --version' ;;
+	'') reply='status probe event incident store dump config selftest' options+=' --version' ;;
 	probe) reply=list ;;
 	'probe list') options+=' --measure' ;;
 	event) reply='list watch' ;;
 	'event list') options+=' --limit' ;;
 	incident) reply='list show pull verify pin unpin delete' ;;
 	'incident list') options+=' --open --closed --limit' ;;
+	store) reply='init status ls verify gc migrate' ;;
+	'store verify') options+=' --all' ;;
 	config) reply=show ;;
 	dump) options+=' --reason' ;;
 	'incident pull'*) options+=' --output' ;;
 	'incident delete'*) options+=' --yes' ;;
 	esac
 	case "${words[*]}" in
-	'incident show' | 'incident pull' | 'incident verify' | 'incident pin' | 'incident unpin' | 'incident delete')
+	'incident show' | 'incident pull' | 'incident verify' | 'incident pin' | 'incident unpin' | 'incident delete' | 'store verify')
 		reply=$(ffdcctl incident list --no-color 2>/dev/null | awk 'NR > 1 { print $1 }')
 		;;
 	esac
