@@ -4,7 +4,8 @@ echo 4 >/proc/sys/kernel/hung_task_timeout_secs
 echo 1 >/proc/sys/kernel/hung_task_check_interval_secs
 # shellcheck disable=SC2046 # one name
 multipath_map map mq $(scsi_debug dev_size_mb=64)
-mkfs.ext4 -q /dev/mapper/map
+# Not later: a WRITE SAME may take 120 s, for which the error handler would wait.
+mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 /dev/mapper/map
 mkdir -p /srv/data
 mount -o errors=remount-ro /dev/mapper/map /srv/data
 echo 1 >/sys/block/sda/device/timeout
