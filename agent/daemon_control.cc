@@ -33,31 +33,29 @@ Result<v1::EventList> DaemonControl::ListEvents(uint32_t limit) {
 }
 
 Result<v1::IncidentList> DaemonControl::ListIncidents(uint32_t limit, const std::string& state) {
-  return Ask<v1::IncidentList>([=, this]() -> Result<v1::IncidentList> {
-    v1::IncidentList list;
-    for (const v1::Incident* incident : daemon_.incidents().List(limit, state))
-      *list.add_incidents() = *incident;
-    return list;
-  });
+  return AskLater<v1::IncidentList>(
+      [=, this](const Answer<v1::IncidentList>& answer) {
+        daemon_.cluster().ListIncidents(limit, state, answer);
+      },
+      kLoopPatience);
 }
 
 Result<v1::IncidentDetail> DaemonControl::GetIncident(const std::string& id) {
   return AskLater<v1::IncidentDetail>(
       [this, id](const Answer<v1::IncidentDetail>& answer) {
-        const auto found = daemon_.incidents().Find(id);
-        if (!found) return answer(Unexpected(found.error()));
-        v1::IncidentDetail detail;
-        *detail.mutable_incident() = **found;
-        daemon_.shipper().Manifests((*found)->id(),
-                                    [detail, answer](Result<std::vector<v1::Manifest>> manifests) mutable {
-                                      if (manifests) {
-                                        for (v1::Manifest& manifest : *manifests)
-                                          *detail.add_manifests() = std::move(manifest);
-                                      } else {
-                                        detail.set_note(manifests.error().message);
-                                      }
-                                      answer(std::move(detail));
-                                    });
+        daemon_.cluster().FindIncident(id, [this, answer](Result<v1::IncidentDetail> found) {
+          if (!found) return answer(Unexpected(found.error()));
+          const std::string whole_id = found->incident().id();
+          daemon_.shipper().Manifests(whole_id, [detail = std::move(*found), answer](
+                                                    Result<std::vector<v1::Manifest>> manifests) mutable {
+            if (manifests) {
+              for (v1::Manifest& manifest : *manifests) *detail.add_manifests() = std::move(manifest);
+            } else {
+              detail.set_note(manifests.error().message);
+            }
+            answer(std::move(detail));
+          });
+        });
       },
       kStorePatience);
 }
@@ -94,9 +92,17 @@ Result<v1::DeleteReport> DaemonControl::DeleteIncident(const std::string& id) {
       kStorePatience);
 }
 
-Result<v1::Incident> DaemonControl::Dump(const std::string& reason) {
-  return Ask<v1::Incident>(
-      [=, this]() -> Result<v1::Incident> { return daemon_.incidents().OpenManual(reason); });
+Result<v1::Incident> DaemonControl::Dump(const std::string& reason, bool all_nodes,
+                                         const std::vector<std::string>& nodes) {
+  return Ask<v1::Incident>([=, this] { return daemon_.Dump(reason, all_nodes, nodes); });
+}
+
+Result<v1::NodeList> DaemonControl::ListNodes() {
+  return Ask<v1::NodeList>([this]() -> Result<v1::NodeList> { return daemon_.cluster().ListNodes(); });
+}
+
+Result<v1::NodeList> DaemonControl::RemoveNode(const std::string& name) {
+  return Ask<v1::NodeList>([=, this] { return daemon_.cluster().RemoveNode(name); });
 }
 
 Result<v1::Config> DaemonControl::GetConfig() {

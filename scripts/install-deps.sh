@@ -33,7 +33,8 @@ apt_build='g++ cmake ninja-build pkg-config ccache clang llvm bpftool libbpf-dev
 	util-linux mount ca-certificates'
 apt_test='libgtest-dev libgmock-dev clang-format clang-tidy libclang-rt-dev shellcheck fio
 	libbpf-tools sqlite3 zstd procps python3 e2fsprogs iproute2
-	libfuse3-dev qemu-system-x86 mmdebstrap cpio kmod xz-utils'
+	libfuse3-dev qemu-system-x86 mmdebstrap cpio kmod xz-utils
+	etcd-server etcd-client libfaketime openssl iptables'
 
 dnf_build='gcc-c++ cmake ninja-build pkgconf-pkg-config ccache clang llvm bpftool libbpf-devel
 	grpc-devel grpc-plugins protobuf-devel protobuf-compiler
@@ -42,7 +43,8 @@ dnf_build='gcc-c++ cmake ninja-build pkgconf-pkg-config ccache clang llvm bpftoo
 	libnl3-devel'
 dnf_test='gtest-devel gmock-devel clang-tools-extra compiler-rt ShellCheck fio
 	libbpf-tools sqlite zstd procps-ng python3 e2fsprogs iproute
-	fuse3-devel qemu-system-x86-core mmdebstrap cpio kmod xz'
+	fuse3-devel qemu-system-x86-core mmdebstrap cpio kmod xz
+	etcd libfaketime openssl iptables'
 
 if command -v apt-get >/dev/null; then
 	packages=$apt_build

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -33,7 +34,11 @@ class ControlBackend {
   virtual Result<v1::VerifyReport> VerifyIncident(const std::string& id) = 0;
   virtual Result<v1::Incident> PinIncident(const std::string& id, bool pinned) = 0;
   virtual Result<v1::DeleteReport> DeleteIncident(const std::string& id) = 0;
-  virtual Result<v1::Incident> Dump(const std::string& reason) = 0;
+  // nodes: besides this one; all: every one.
+  virtual Result<v1::Incident> Dump(const std::string& reason, bool all_nodes,
+                                    const std::vector<std::string>& nodes) = 0;
+  virtual Result<v1::NodeList> ListNodes() = 0;
+  virtual Result<v1::NodeList> RemoveNode(const std::string& name) = 0;
   virtual Result<v1::Config> GetConfig() = 0;
 
   // sink is called on the agent's loop thread for every new or changed event until the handle dies.

@@ -22,6 +22,7 @@ constexpr size_t kChunkBytes = 256u << 10;
 constexpr size_t kMaxReasonBytes = 1024;
 constexpr uint32_t kMaxMeasureMs = 60'000;
 constexpr size_t kMaxDeviceNameBytes = 64;
+constexpr int kMaxNodes = 1024;
 
 grpc::Status Refuse(const std::string& why) { return {grpc::StatusCode::INVALID_ARGUMENT, why}; }
 
@@ -168,7 +169,21 @@ grpc::Status ControlService::Dump(grpc::ServerContext*, const v1::DumpRequest* r
     return Refuse("the reason is " + std::to_string(request->reason().size()) +
                   " bytes long: shorten it to " + std::to_string(kMaxReasonBytes));
   }
-  return Answer(backend_.Dump(request->reason()), reply);
+  if (request->nodes_size() > kMaxNodes)
+    return Refuse("more than " + std::to_string(kMaxNodes) + " nodes: use --all");
+  return Answer(backend_.Dump(request->reason(), request->all_nodes(),
+                              {request->nodes().begin(), request->nodes().end()}),
+                reply);
+}
+
+grpc::Status ControlService::ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*,
+                                       v1::NodeList* reply) {
+  return Answer(backend_.ListNodes(), reply);
+}
+
+grpc::Status ControlService::RemoveNode(grpc::ServerContext*, const v1::NodeRef* request,
+                                        v1::NodeList* reply) {
+  return Answer(backend_.RemoveNode(request->name()), reply);
 }
 
 grpc::Status ControlService::GetConfig(grpc::ServerContext*, const v1::GetConfigRequest*, v1::Config* reply) {

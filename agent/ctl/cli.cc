@@ -86,6 +86,8 @@ struct Arguments {
   bool open = false;
   bool closed = false;
   bool yes = false;
+  bool all_nodes = false;
+  std::vector<std::string> nodes;
 };
 
 class Commands {
@@ -104,9 +106,17 @@ class Commands {
     AddEvents(app);
     AddIncidents(app);
     AddStore(app);
-    CLI::App* dump = Add(app, "dump", "Capture the node now, as an incident of its own",
-                         [this](const Context& context) { return Dump(context, arguments_.reason); });
+    AddNodes(app);
+    CLI::App* dump =
+        Add(app, "dump", "Capture the node now, as an incident of its own", [this](const Context& context) {
+          return Dump(context, arguments_.reason, arguments_.all_nodes, arguments_.nodes);
+        });
     dump->add_option("--reason", arguments_.reason, "Why, for whoever reads it later")->type_name("TEXT");
+    CLI::Option* all = dump->add_flag("--all", arguments_.all_nodes, "All nodes of the cluster too");
+    dump->add_option("--nodes", arguments_.nodes, "These nodes too: a,b")
+        ->delimiter(',')
+        ->type_name("NODES")
+        ->excludes(all);
     CLI::App* config = Group(app, "config", "The agent's configuration");
     Add(*config, "show", "Every setting in effect", ShowConfig);
     Add(app, "selftest", "Make a disk of its own fail, and see that the agent catches it (root)", SelfTest);
@@ -129,6 +139,15 @@ class Commands {
     added->add_option("ID", arguments_.id, "The incident's id, or any start of it that is unique")
         ->required();
     return added;
+  }
+
+  void AddNodes(CLI::App& app) {
+    CLI::App* node = Group(app, "node", "The nodes of the cluster");
+    Add(*node, "list", "Every node, whether it is alive, and how far its clock is off", ListNodes);
+    Add(*node, "remove", "Forget a node that will not come back",
+        [this](const Context& context) { return RemoveNode(context, arguments_.id); })
+        ->add_option("NAME", arguments_.id, "The node's name")
+        ->required();
   }
 
   void AddEvents(CLI::App& app) {

@@ -40,7 +40,15 @@ Layer DepthOf(const v1::Event& event) {
 bool IsRequested(const v1::Event& event) { return event.domain() == v1::REQUESTED; }
 
 bool IsRecovery(const v1::Event& event) {
-  return event.kind() == "link.up" || event.kind().ends_with(".restored");
+  return event.kind() == "link.up" || event.kind() == "node.joined" || event.kind() == "node.left" ||
+         event.kind().ends_with(".restored");
+}
+
+bool IsClusterWide(std::string_view subject_id) {
+  constexpr std::string_view kPrefixes[] = {
+      "wwid:", "nvme:", "nfs:", "ceph:", "rbd:", "endpoint:", "node:", "cluster_db:"};
+  return std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
+                     [&](std::string_view prefix) { return subject_id.starts_with(prefix); });
 }
 
 const v1::Event& FirstCauseOf(const google::protobuf::RepeatedPtrField<v1::Event>& events) {
@@ -63,6 +71,10 @@ void OpenSubjects::Take(const std::string& incident_id, const v1::Event& event) 
 
 void OpenSubjects::Change(const std::string& incident_id, const v1::Event& event, int by) {
   if (IsRequested(event)) return;
+  if (!node_.empty() && !event.node().empty() && event.node() != node_) {
+    if (IsClusterWide(event.subject().id())) Change(subjects_, event.subject().id(), incident_id, by);
+    return;
+  }
   Change(subjects_, event.subject().id(), incident_id, by);
   for (const std::string& id : event.related_ids()) Change(related_, id, incident_id, by);
 }

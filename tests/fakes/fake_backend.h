@@ -129,8 +129,21 @@ class FakeBackend final : public ControlBackend {
     report.set_bytes_freed(183'500);
     return report;
   }
-  Result<v1::Incident> Dump(const std::string& reason) override {
+  Result<v1::NodeList> ListNodes() override { return Reply(SampleNodes()); }
+  Result<v1::NodeList> RemoveNode(const std::string& name) override {
+    v1::NodeList list = SampleNodes();
+    for (int i = 0; i < list.nodes_size(); ++i) {
+      if (list.nodes(i).name() != name) continue;
+      list.mutable_nodes()->DeleteSubrange(i, 1);
+      return Reply(list);
+    }
+    return Fail("there is no node '" + name + "': see 'ffdcctl node list'", ENOENT);
+  }
+  Result<v1::Incident> Dump(const std::string& reason, bool all_nodes,
+                            const std::vector<std::string>& nodes) override {
     v1::Incident incident = SampleManualIncident();
+    if (all_nodes) incident.add_captures()->set_node("every other node");
+    for (const std::string& node : nodes) incident.add_captures()->set_node(node);
     incident.set_reason(reason);
     return Reply(incident);
   }

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "base/fd.h"
@@ -220,6 +221,26 @@ TEST_F(CommandTest, ChangesSayWhatChanged) {
   v1::Incident incident;
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json.out, &incident).ok()) << json.out;
   EXPECT_EQ(incident.reason(), "why not");
+}
+
+TEST_F(CommandTest, DumpsOfOtherNodesNameThem) {
+  const auto captures = [](const Outcome& outcome) {
+    v1::Incident incident;
+    EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(outcome.out, &incident).ok()) << outcome.out;
+    std::set<std::string> nodes;
+    for (const v1::Capture& capture : incident.captures()) nodes.insert(capture.node());
+    return nodes;
+  };
+  EXPECT_TRUE(captures(Run({"dump", "--all", "--json"})).contains("every other node"));
+  const auto named = captures(Run({"dump", "--nodes", "db2,db3", "--json"}));
+  EXPECT_TRUE(named.contains("db2") && named.contains("db3"));
+  EXPECT_EQ(Run({"dump", "--all", "--nodes", "db2"}).exit_code, 2);
+}
+
+TEST_F(CommandTest, NodesAreListedAndRemoved) {
+  EXPECT_THAT(Run({"node", "list"}).out, HasSubstr("db2"));
+  EXPECT_THAT(Run({"node", "remove", "db3"}).out, HasSubstr("node db3 is removed"));
+  ExpectComplaint(Run({"node", "remove", "db9"}), 1, "there is no node 'db9'");
 }
 
 TEST_F(CommandTest, VerifyNamesTheDamagedFileAndExitsWith1) {

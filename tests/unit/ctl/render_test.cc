@@ -40,6 +40,17 @@ v1::IncidentDetail Sample() {
   return detail;
 }
 
+TEST(Render, Nodes) { ExpectGolden("nodes", RenderNodes(fakes::SampleNodes(), kPage)); }
+
+TEST(Render, NodesThatDidNotAnswerAreNamed) {
+  v1::IncidentDetail detail = Sample();
+  detail.add_unanswered("db3: no answer in time");
+  EXPECT_NE(RenderIncident(detail, kPage).find("no answer from db3: no answer in time"), std::string::npos);
+  v1::IncidentList list;
+  list.add_unanswered("db3: no answer in time");
+  EXPECT_NE(RenderIncidents(list, kPage).find("no answer from db3: no answer in time"), std::string::npos);
+}
+
 TEST(Render, Incident) { ExpectGolden("incident", RenderIncident(Sample(), kPage)); }
 
 TEST(Render, IncidentOfSeveralLayers) {
