@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "base/fd.h"
 #include "fakes/temp_dir.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration)
