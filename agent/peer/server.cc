@@ -177,7 +177,9 @@ class Service final : public v1::Peer::CallbackService {
       return reactor;
     }
     loop_.Post([this, call, peer, request, reply, &handler] {
-      handler(peer, *request, [this, call, reply](Result<Reply> answer) {
+      // The call's own goes with its answer, after which the handler goes on.
+      const Request asked = *request;
+      handler(peer, asked, [this, call, reply](Result<Reply> answer) {
         Leave(call);
         call->Finish(answer ? grpc::Status::OK : ToStatus(answer.error()), [&] {
           if (answer) *reply = std::move(*answer);

@@ -296,7 +296,7 @@ class TrustTest(ClusterTest):
     def test_alerts_twice_and_in_any_order(self):
         a, _ = self.cluster("ab", with_disk="")
         identity = self.ca.issue("b")
-        ids = [uuid7() for _ in range(3)]
+        ids = sorted(uuid7() for _ in range(3))
         for incident_id in reversed(ids):
             self.assertEqual(self.call(a, identity, "alert", "default", incident_id, "b", "wwid:" + incident_id, "3"),
                              (0, ["ok", "duplicate", "duplicate"]))
