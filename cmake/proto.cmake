@@ -6,7 +6,7 @@ set(PROTO_OUT ${PROJECT_BINARY_DIR}/proto)
 file(MAKE_DIRECTORY ${PROTO_OUT})
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
-set(PROTO_NAMES ffdc/v1/incident ffdc/v1/manifest ffdc/v1/capture ffdc/v1/control ffdc/v1/baseline
+set(PROTO_NAMES ffdc/v1/incident ffdc/v1/manifest ffdc/v1/store ffdc/v1/capture ffdc/v1/control ffdc/v1/baseline
   ffdc/v1/peer etcd/rpc)
 set(PROTO_SOURCES)
 set(GRPC_SOURCES)

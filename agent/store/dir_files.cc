@@ -15,7 +15,7 @@
 #include "base/mountinfo.h"
 #include "base/proto_json.h"
 #include "base/uuid.h"
-#include "ffdc/v1/manifest.pb.h"
+#include "ffdc/v1/store.pb.h"
 #include "store/file_source.h"
 #include "store/layout.h"
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/launcher.h"
+#include "base/progress.h"
 
 namespace ffdc {
 namespace fs = std::filesystem;

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/proto_json.h"
-#include "ffdc/v1/manifest.pb.h"
+#include "ffdc/v1/store.pb.h"
 #include "store/file_source.h"
 
 namespace ffdc {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <thread>
 
-#include "base/launcher.h"
+#include "base/progress.h"
 #include "store/driver.h"
 
 namespace ffdc {

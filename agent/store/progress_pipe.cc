@@ -7,7 +7,7 @@
 #include <cerrno>
 
 #include "base/fs.h"
-#include "base/launcher.h"
+#include "base/progress.h"
 
 namespace ffdc {
 namespace {

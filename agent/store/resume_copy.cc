@@ -11,7 +11,7 @@
 #include <string>
 
 #include "base/crash_point.h"
-#include "base/launcher.h"
+#include "base/progress.h"
 #include "store/file_source.h"
 
 namespace ffdc {

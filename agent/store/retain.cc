@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/launcher.h"
+#include "base/progress.h"
 #include "base/proto_json.h"
 #include "base/spool_layout.h"
 #include "base/uuid.h"

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/mem_file.h"
+#include "ffdc/v1/store.pb.h"
 #include "store/dir_driver.h"
 #include "store/dir_files.h"
 #include "store/name_claim.h"
