@@ -56,6 +56,8 @@ url = "dir:/srv/ffdc"
 max_age = "30d"
 max_bytes = "10GiB"
 max_incidents = 5
+max_bytes_per_second = "1MiB"
+require_marker = true
 [spool]
 path = "/srv/spool"
 max_bytes = "1GiB"
@@ -95,6 +97,7 @@ level = "debug"
       ElementsAre(
           "node.name = \"n-1\"", "node.cluster = \"prod.eu_1\"", "store.url = \"dir:/srv/ffdc\"",
           "store.max_age = \"30d\"", "store.max_bytes = \"10GiB\"", "store.max_incidents = 5",
+          "store.max_bytes_per_second = \"1MiB\"", "store.require_marker = true",
           "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"", "control.socket = \"/run/x.sock\"",
           "devices.include = [\"sda\", \"loop\"]", "devices.exclude = [\"wwid:naa.5000\"]",
           "incident.quiet_after = \"500ms\"", "detect.stall_after = \"5s\"", "detect.retries_per_minute = 10",
