@@ -85,6 +85,8 @@ url = "dir:/srv/ffdc"
 max_age = "30d"
 max_bytes = "10GiB"
 max_incidents = 5
+max_bytes_per_second = "1MiB"
+require_marker = true
 [spool]
 path = "/srv/spool"
 max_bytes = "1GiB"
@@ -127,11 +129,11 @@ level = "debug"
           R"(peer.advertise = "10.0.0.11:7420")", R"(tls.ca = "/etc/ffdc/ca.crt")",
           R"(tls.cert = "/etc/ffdc/node.crt")", R"(tls.key = "/etc/ffdc/node.key")",
           "store.url = \"dir:/srv/ffdc\"", "store.max_age = \"30d\"", "store.max_bytes = \"10GiB\"",
-          "store.max_incidents = 5", "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"",
-          "control.socket = \"/run/x.sock\"", "devices.include = [\"sda\", \"loop\"]",
-          "devices.exclude = [\"wwid:naa.5000\"]", "incident.quiet_after = \"500ms\"",
-          "detect.stall_after = \"5s\"", "detect.retries_per_minute = 10", "detect.slow_factor = 8",
-          "watch.units = [\"nfs-server.service\", \"ceph-osd@3.service\"]",
+          "store.max_incidents = 5", "store.max_bytes_per_second = \"1MiB\"", "store.require_marker = true",
+          "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"", "control.socket = \"/run/x.sock\"",
+          "devices.include = [\"sda\", \"loop\"]", "devices.exclude = [\"wwid:naa.5000\"]",
+          "incident.quiet_after = \"500ms\"", "detect.stall_after = \"5s\"", "detect.retries_per_minute = 10",
+          "detect.slow_factor = 8", "watch.units = [\"nfs-server.service\", \"ceph-osd@3.service\"]",
           "watch.endpoints = [\"10.0.0.1:3260\", \"[fd00::1]:2379\"]", "watch.filesystems = [\"/srv\"]",
           "resource.raise_percent = 80", "resource.critical_percent = 95", "resource.clear_percent = 60",
           "periodic.calendar = \"Mon 03:00\"", "recorder.io_max_bytes = \"64KiB\"",
