@@ -282,7 +282,7 @@ void DaemonCluster::SendReport(const v1::Incident& incident, Report& report) {
   }
   if (report.in_flight) return;
   report.in_flight = true;
-  const std::string id = incident.id();
+  const std::string& id = incident.id();
   clients_->Report(incident.origin_node(), request,
                    [this, id, told](const Result<v1::CaptureReportReply>& reply) {
                      const auto found = reports_.find(id);

@@ -82,6 +82,17 @@ void LifeCycle::OnDb(bool reachable, const std::string& problem, uint64_t now_ns
   Tell("db.lost", "", "the cluster DB answers again", now_ns, true);
 }
 
+// Neither the DB nor anybody else can be reached: what failed is this node's own way to them.
+bool LifeCycle::CutOff() const {
+  bool any = false;
+  for (const auto& [name, node] : nodes_) {
+    if (node.stopped) continue;
+    if (node.silent_since_ns == 0) return false;
+    any = true;
+  }
+  return any && !db_reachable_;
+}
+
 void LifeCycle::Look(const std::string& name, Node& node, uint64_t now_ns) {
   if (node.stopped || node.silent_since_ns == 0) return;
   // A lease says something only while somebody can see it.
@@ -94,6 +105,7 @@ void LifeCycle::Look(const std::string& name, Node& node, uint64_t now_ns) {
                 node.silent_since_ns);
   }
   if (node.told_unreachable || now_ns < node.silent_since_ns + kUnreachableAfterNs) return;
+  if (CutOff()) return;  // that is one condition, told with the DB, and not one for each peer
   node.told_unreachable = true;
   Tell("peer.unreachable", name,
        "node " + name + " does not answer for " + Seconds(now_ns - node.silent_since_ns) + " (" + node.error +
@@ -105,7 +117,9 @@ void LifeCycle::Tick(size_t rank, uint64_t now_ns) {
   const uint64_t lost_after_ns = kDbLostAfterNs + std::min(rank, kDbSteps) * kDbStepNs;
   if (!db_reachable_ && !db_told_ && db_gone_ns_ != 0 && now_ns >= db_gone_ns_ + lost_after_ns) {
     db_told_ = true;
-    Tell("db.lost", "", "no cluster DB: " + db_problem_, db_gone_ns_);
+    Tell("db.lost", "",
+         (CutOff() ? "cut off: no peer answers, and no cluster DB: " : "no cluster DB: ") + db_problem_,
+         db_gone_ns_);
   }
   for (auto& [name, node] : nodes_) Look(name, node, now_ns);
 }

@@ -60,6 +60,7 @@ class LifeCycle {
     uint64_t last_ping_ns = 0;
     std::string error;
   };
+  [[nodiscard]] bool CutOff() const;
   void Look(const std::string& name, Node& node, uint64_t now_ns);
   void Tell(const std::string& kind, const std::string& node, const std::string& summary, uint64_t since_ns,
             bool ended = false);

@@ -257,7 +257,7 @@ class TlsPeerServer final : public PeerServer {
 
 }  // namespace
 
-Result<std::unique_ptr<PeerServer>> PeerServer::Start(PeerServerOptions options, EventLoop& loop,
+Result<std::unique_ptr<PeerServer>> PeerServer::Start(const PeerServerOptions& options, EventLoop& loop,
                                                       PeerHandlers handlers, PeerRefused refused) {
   auto server = std::make_unique<TlsPeerServer>(options, loop, std::move(handlers), std::move(refused));
   FFDC_TRY(server->Listen(options));

@@ -33,7 +33,7 @@ struct PeerServerCounts {
 class PeerServer {
  public:
   // refused is called on gRPC's threads.
-  static Result<std::unique_ptr<PeerServer>> Start(PeerServerOptions options, EventLoop& loop,
+  static Result<std::unique_ptr<PeerServer>> Start(const PeerServerOptions& options, EventLoop& loop,
                                                    PeerHandlers handlers, PeerRefused refused);
   virtual ~PeerServer() = default;  // ends open calls
 

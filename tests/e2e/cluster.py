@@ -197,12 +197,12 @@ class ClusterTest(E2eTest):
         """Each sees all others alive."""
         for name in names:
             agent = self.nodes[name]
-            wait_for(lambda: alive(agent) == sorted(names), f"node {name} to reach {list(names)}", timeout=40)
+            wait_for(lambda: alive(agent) == sorted(names), f"node {name} to reach {list(names)}", timeout=90)
 
     def captures(self, agent, incident_id):
         return {c["node"]: c for c in agent.incident(incident_id).get("captures", [])}
 
-    def wait_all_stored(self, agent, incident_id, names, timeout=40):
+    def wait_all_stored(self, agent, incident_id, names, timeout=90):
         def there():
             found = self.captures(agent, incident_id)
             done = sorted(n for n, c in found.items() if c["state"] == "STORED")

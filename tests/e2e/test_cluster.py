@@ -232,8 +232,10 @@ class DbTest(ClusterTest):
         self.assertEqual(failed["subject"]["id"], "node:b")
         self.disks["b"].lose_and_fail()
         alone = self.one_incident(b, "io.error")
-        wait_for(lambda: self.captures(b, alone["id"])["b"]["state"] == "STORED", "b's own capture")
-        self.one_incident(b, "db.lost")
+        wait_for(lambda: self.captures(b, alone["id"])["b"]["state"] == "STORED", "b's own capture", 90)
+        lost = self.one_incident(b, "db.lost")
+        self.assertIn("cut off", lost["summary"])
+        self.assertNotIn("peer.unreachable", [i["kind"] for i in b.incidents()])
         self.net.cut(b.number, up=True)
         self.wait_connected("abc")
         # What failed while it was cut off reaches the others, and their failure it.

@@ -117,7 +117,17 @@ TEST_F(LifeCycleTest, LostDbIsToldOnceAndEnds) {
   EXPECT_THAT(Told(), ElementsAre("db.lost ended"));
 }
 
+TEST_F(LifeCycleTest, CutOffFromAllIsOneCondition) {
+  cycle_.OnDb(false, "no route", now_ns_);
+  for (int i = 0; i < 20; ++i) Second(false);
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_THAT(told_[0].summary, HasSubstr("cut off: no peer answers, and no cluster DB: no route"));
+  EXPECT_THAT(Told(), ElementsAre("db.lost"));
+}
+
 TEST_F(LifeCycleTest, WithoutTheDbNobodyHasFailed) {
+  cycle_.OnMember("c", true, false, now_ns_);
+  cycle_.OnPing("c", true, "", now_ns_);
   cycle_.OnDb(false, "no leader", now_ns_);
   cycle_.OnMember("b", false, false, now_ns_);
   for (int i = 0; i < 10; ++i) Second(false);
