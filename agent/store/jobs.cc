@@ -2,9 +2,11 @@
 #include "store/jobs.h"
 
 #include <cerrno>
+#include <chrono>
 #include <limits>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -108,7 +110,16 @@ Result<> CleanStore(const v1::StoreArgs& args, int fd, v1::StoreReply* reply,
     shown->set_bytes(removal.bytes());
     return pipe.Tell();
   };
-  FFDC_TRY(Retain(*store, args, std::numeric_limits<size_t>::max(), reply, removed));
+  // The agent's own retention may be at it this moment.
+  for (int patience_s = 20;; --patience_s) {
+    reply->clear_lease_held_by_other();
+    reply->clear_bytes();
+    reply->clear_captures();
+    FFDC_TRY(Retain(*store, args, std::numeric_limits<size_t>::max(), reply, removed));
+    if (!reply->lease_held_by_other() || patience_s == 0) break;
+    FFDC_TRY(pipe.Tell());
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
   if (reply->lease_held_by_other())
     return Fail("another node applies the limits of the store now: try again in some minutes", EBUSY);
   pipe.next().set_captures_done(reply->captures());
