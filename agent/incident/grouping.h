@@ -24,8 +24,8 @@ bool IsRecovery(const v1::Event& event);
 bool IsClusterWide(std::string_view subject_id);
 
 // The first cause of events that belong together: of subjects that stand on no other that failed,
-// the deepest layer (base/layers.h; paths and commands count as one), then the earliest. Not what is only told (INFO), unless
-// there is nothing else. events must not be empty.
+// the deepest layer (base/layers.h; paths and commands count as one), then the earliest. Not what is only
+// told (INFO), unless there is nothing else. events must not be empty.
 const v1::Event& FirstCauseOf(const google::protobuf::RepeatedPtrField<v1::Event>& events);
 
 // Finds the open incidents that an event belongs to by the identities in their events.

@@ -28,8 +28,8 @@ namespace {
 using State = PathState::State;
 constexpr size_t kDisksPerPoll = 64;
 constexpr size_t kMaxAsked = 1024;
-constexpr uint32_t kBusyVisits = 2;            // visits in a row that found I/O: the disk is in use
-constexpr uint32_t kUsedVisits = 6;            // less, and it may have been somebody's look at it
+constexpr uint32_t kBusyVisits = 2;  // visits in a row that found I/O: the disk is in use
+constexpr uint32_t kUsedVisits = 6;  // less, and it may have been somebody's look at it
 
 struct Disk {
   uint32_t dev = 0;
