@@ -76,7 +76,6 @@ class Monitor final : public UeventSource {
   [[nodiscard]] int poll_fd() const override { return monitor_ ? udev_monitor_get_fd(monitor_.get()) : -1; }
 
   void Consume() override {
-    bool lost = false;
     for (int i = 0; i < kMaxUeventsAtOnce && monitor_;) {
       const UdevPtr<udev_device> event(udev_monitor_receive_device(monitor_.get()));
       if (event) {
@@ -85,11 +84,17 @@ class Monitor final : public UeventSource {
         sinks_.event(Copy(event.get()));
         continue;
       }
-      if (errno != ENOBUFS) break;
-      ++overflows_;
-      lost = true;
+      if (errno == ENOBUFS) {
+        ++overflows_;
+        losing_ = true;
+        sinks_.lost();
+        continue;
+      }
+      // Until its queue was empty, the socket dropped on without a word (net/netlink/af_netlink.c,
+      // netlink_overrun and netlink_rcv_wake).
+      if (std::exchange(losing_, false)) sinks_.lost();
+      break;
     }
-    if (lost) sinks_.lost();
   }
 
   [[nodiscard]] std::vector<v1::Probe> Status() const override {
@@ -115,6 +120,7 @@ class Monitor final : public UeventSource {
   std::string problem_;
   uint64_t heard_ = 0;
   uint64_t overflows_ = 0;
+  bool losing_ = false;
 };
 
 }  // namespace

@@ -122,7 +122,7 @@ class LinkTest(E2eTest):
     def detected_within(self, event, since, limit):
         """`since`: time.monotonic_ns() before the fault was made."""
         took = (int(event["detected_mono_ns"]) - since) / 1e9
-        self.assertLess(took, limit if not harness.SANITIZED else limit + 1, "seconds until it was detected")
+        self.assertLess(took, limit + 2, "seconds until it was detected, on a host that does other work too")
         self.assertGreater(took, 0)
 
     def test_peer_port_down_and_up(self):
@@ -262,6 +262,7 @@ class LinkTest(E2eTest):
         self.assertEqual(self.agent_.incidents(), [])
 
     def test_a_flushed_neighbour_is_nothing(self):
+        self.server()
         self.start_agent()
         self.client(0.1).wait()  # it is known now
         for _ in range(5):
