@@ -175,10 +175,14 @@ nothing_waits() { # all that was sealed is in the store
 
 nfs_store_is_whole() { # every capture once, every checksum right
 	until_ok 150 nothing_waits
+	until_ok 30 all_is_stored_once
 	ffdcctl store verify --all --json >/out/store-verify.json
+}
+
+all_is_stored_once() { # and nothing half done is left
 	[ "$(compgen -G '/mnt/nfs/v1/*/incidents/*/*/*/capture.tar.zst' | wc -l)" -eq \
-		"$(ffdcctl incident list --json | grep -c '"state": "STORED"')" ]
-	[ -z "$(ls -A /mnt/nfs/v1/default/tmp)" ]
+		"$(ffdcctl incident list --json | grep -c '"state": "STORED"')" ] &&
+		[ -z "$(ls -A /mnt/nfs/v1/default/tmp)" ]
 }
 
 # --- the network -------------------------------------------------------------------------
