@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/endpoint.h"
+#include "base/name.h"
 #include "base/text.h"
 
 namespace ffdc::config {
@@ -20,11 +21,6 @@ bool IsPrintable(unsigned char c) { return c >= 0x20 && c < 0x7f; }
 // Values become file names, keys, JSON and messages; ASCII is worth no quoting rules.
 bool AllPrintable(std::string_view value) { return std::all_of(value.begin(), value.end(), IsPrintable); }
 
-bool IsNameCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-         c == '-';
-}
-
 std::string Shown(std::string_view value) {
   std::string shown;
   for (const char c : value.substr(0, 80)) shown += IsPrintable(static_cast<unsigned char>(c)) ? c : '?';
@@ -34,8 +30,7 @@ std::string Shown(std::string_view value) {
 }  // namespace
 
 Result<> CheckName(std::string_view value) {
-  if (value.empty() || value.size() > 64 || value.front() == '.' ||
-      !std::all_of(value.begin(), value.end(), IsNameCharacter)) {
+  if (!IsNodeName(value)) {
     return Fail("must be 1 to 64 letters, digits, '.', '_' or '-', the first not a '.', not " + Shown(value),
                 EINVAL);
   }

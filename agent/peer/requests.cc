@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "peer/requests.h"
 
-#include <algorithm>
 #include <cerrno>
 
+#include "base/name.h"
 #include "base/uuid.h"
 
 namespace ffdc {
@@ -42,14 +42,6 @@ Result<> CheckEvent(const v1::Event& event) {
 }
 
 }  // namespace
-
-bool IsNodeName(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && name.front() != '.' &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                  c == '_' || c == '-';
-         });
-}
 
 Result<> CheckRequest(const v1::AlertRequest& request, std::string_view cluster) {
   FFDC_TRY(CheckCluster(request.cluster(), cluster));

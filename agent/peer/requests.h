@@ -20,6 +20,4 @@ Result<> CheckRequest(const v1::PingRequest& request, std::string_view cluster);
 Result<> CheckRequest(const v1::CaptureReport& request, std::string_view cluster, std::string_view peer);
 Result<> CheckRequest(const v1::PeerIncidentsRequest& request, std::string_view cluster);
 
-bool IsNodeName(std::string_view name);
-
 }  // namespace ffdc

@@ -230,7 +230,7 @@ class NvmePaths final : public PathTransport {
   }
 
   void TellHead(const std::string& head, const std::string& transport, std::vector<PathView> views,
-                std::set<std::string> related) {
+                const std::set<std::string>& related) {
     const std::string id = ids_[head];
     if (id.empty()) return;
     const BlockDevice* disk = devices().FindByName(head);
@@ -238,13 +238,12 @@ class NvmePaths final : public PathTransport {
                                        [](const PathView& view) { return view.state == State::kLive; });
     // Given up: its controllers are gone, and the disk with them.
     if (disk == nullptr && lost_all) views.clear();
-    related.erase(id);
     reports_.Report({"block_device", id, head, transport, std::move(views), {}, [this, head, related] {
-                       std::set<std::string> all = related;
+                       std::vector<std::string> all(related.begin(), related.end());
                        if (const BlockDevice* device = devices().FindByName(head))
                          for (std::string& other : devices().RelatedTo(device->dev))
-                           all.insert(std::move(other));
-                       return std::vector<std::string>(all.begin(), all.end());
+                           all.push_back(std::move(other));
+                       return all;
                      }});
     if (disk == nullptr) ids_.erase(head);
   }

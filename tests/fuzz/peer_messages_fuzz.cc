@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/endpoint.h"
+#include "base/name.h"
 #include "base/uuid.h"
 #include "cluster/membership.h"
 #include "ffdc/v1/peer.pb.h"

@@ -147,9 +147,13 @@ nfs_up() {
 	echo 10 >/proc/fs/nfsd/nfsv4leasetime
 	echo 10 >/proc/fs/nfsd/nfsv4gracetime
 	rpc.nfsd -N 3 -V 4.2 2
-	exportfs -i -o rw,no_root_squash,insecure,fsid=0,no_subtree_check '*:/srv/export'
+	nfs_export rw
 	# Nobody has state to reclaim that anyone here would miss.
 	echo Y >/proc/fs/nfsd/v4_end_grace
+}
+
+nfs_export() { # rw|ro
+	exportfs -i -o "$1,no_root_squash,insecure,fsid=0,no_subtree_check" '*:/srv/export'
 }
 
 nfs_down() { rpc.nfsd 0; }

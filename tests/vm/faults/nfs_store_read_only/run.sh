@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 nfs_store hard,timeo=30,retrans=2
 mark
-exportfs -i -o ro,no_root_squash,insecure,fsid=0,no_subtree_check '*:/srv/export'
+nfs_export ro
 ffdcctl dump --reason meanwhile
 WAIT_S=60 wait_event store.lost
 mark repair
-exportfs -i -o rw,no_root_squash,insecure,fsid=0,no_subtree_check '*:/srv/export'
+nfs_export rw
 WAIT_S=100 wait_event store.restored
 nfs_store_is_whole

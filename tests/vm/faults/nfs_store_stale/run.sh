@@ -7,6 +7,6 @@ exportfs -f
 ffdcctl dump --reason meanwhile
 WAIT_S=100 wait_event store.lost
 mark repair
-exportfs -i -o rw,no_root_squash,insecure,fsid=0,no_subtree_check '*:/srv/export'
+nfs_export rw
 WAIT_S=100 wait_event store.restored
 nfs_store_is_whole
