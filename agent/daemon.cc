@@ -77,6 +77,7 @@ Result<> Daemon::Start() {
   versions_ = ReadVersions();
   StartIncidents();
   StartShipper();
+  StartSpaceWatch();
   StartProbes();
   FFDC_TRY(StartDevices());
   return StartSources();
@@ -159,6 +160,13 @@ void Daemon::StartShipper() {
   runner_->Recover();
   shipper_->Recover();
   loop_.After(kSettleDelay, [this] { SettleFormerLife(); });
+}
+
+// Store -> fill level of its pool -> event.
+void Daemon::StartSpaceWatch() {
+  space_ = std::make_unique<SpaceWatch>(settings_.store.url, settings_.node.cluster, settings_.node.name,
+                                        launcher_,
+                                        [this](const PoolFill& pool) { Observe(&Detector::OnSpace, pool); });
 }
 
 // Kernel -> record -> event.
@@ -255,6 +263,7 @@ void Daemon::Tick() {
   incidents_->Tick();
   runner_->Tick();
   shipper_->Tick();
+  space_->Tick(shipper_->store_status().error());
   index_->Flush();
   launcher_.Dispatch();
   // Threads do not survive fork, so a new launcher needs a new agent: systemd starts one.

@@ -10,15 +10,45 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstring>
 #include <exception>
 #include <list>
+#include <memory>
+#include <new>
 
 #include "base/clock.h"
 
+namespace ffdc {
+namespace {
+
+// Shared by the launcher and one worker: when it last got on, CLOCK_MONOTONIC. The worker's own in a
+// worker, nullptr elsewhere.
+using Progress = std::atomic<uint64_t>;
+Progress* own_progress = nullptr;
+
+}  // namespace
+
+void ReportProgress() {
+  if (own_progress != nullptr) own_progress->store(SystemClock().MonotonicNs(), std::memory_order_relaxed);
+}
+
+}  // namespace ffdc
+
 namespace ffdc::launcher {
 namespace {
+
+struct UnmapProgress {
+  void operator()(Progress* progress) const { munmap(progress, sizeof *progress); }
+};
+using ProgressPtr = std::unique_ptr<Progress, UnmapProgress>;
+
+// nullptr where there is no memory: the deadline counts from the start then.
+ProgressPtr ShareProgress() {
+  void* memory = mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return ProgressPtr(memory == MAP_FAILED ? nullptr : new (memory) Progress(0));
+}
 
 constexpr uint64_t kNsPerMs = 1'000'000;
 // How long a killed worker may take to die before it counts as hanging in the kernel.
@@ -29,10 +59,25 @@ struct Worker {
   pid_t pid = 0;
   std::string task;
   uint64_t started_ns = 0;
-  uint64_t deadline_ns = 0;
-  bool killed = false;
+  uint64_t allowed_ns = 0;  // without progress
+  uint64_t killed_ns = 0;   // 0: it was not
+  ProgressPtr progress;
   bool abandoned = false;
+  // Of one that may be kept: requests go there, reports come from there.
+  Fd channel;
+  uint64_t keep_ns = 0;
+
+  // Waits for another request. Nobody waits for it: it has no id.
+  [[nodiscard]] bool idle() const { return id == 0; }
+
+  [[nodiscard]] uint64_t deadline_ns() const {
+    const uint64_t progress_ns = progress != nullptr ? progress->load(std::memory_order_relaxed) : 0;
+    return std::max(started_ns, progress_ns) + allowed_ns;
+  }
 };
+
+// What shares kept workers: "store" of "store.ship".
+std::string_view StageOf(std::string_view task) { return task.substr(0, task.find('.')); }
 
 uint64_t Now() { return SystemClock().MonotonicNs(); }
 
@@ -66,12 +111,7 @@ WorkerReport RunTask(const WorkerTasks& tasks, const Request& request, std::span
   return report;
 }
 
-[[noreturn]] void RunWorker(int socket, const WorkerTasks& tasks, const Request& request,
-                            const std::vector<Fd>& fds, pid_t parent) {
-  DieWithParent(parent);
-  sigset_t none;
-  sigemptyset(&none);
-  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+std::string Perform(const WorkerTasks& tasks, const Request& request, const std::vector<Fd>& fds) {
   prctl(PR_SET_NAME, ("ffdc:" + request.task).substr(0, 15).c_str());
   const uint64_t started = Now();
   std::vector<int> numbers;
@@ -79,8 +119,22 @@ WorkerReport RunTask(const WorkerTasks& tasks, const Request& request, std::span
   for (const Fd& fd : fds) numbers.push_back(fd.get());
   Report report{request.id, RunTask(tasks, request, numbers)};
   report.report.elapsed_ns = Now() - started;
-  Send(socket, EncodeReport(report), {}, 0);
-  _exit(0);
+  return EncodeReport(report);
+}
+
+// The report goes to `socket`. keep: so do further requests come from there, until it ends.
+[[noreturn]] void RunWorker(int socket, const WorkerTasks& tasks, Request request, Packet packet, bool keep) {
+  for (;;) {
+    Send(socket, Perform(tasks, request, packet.fds), {}, 0);
+    if (!keep) _exit(0);
+    packet = {};  // what it was given for one request it does not hold beyond
+    auto next = Receive(socket, 0);
+    if (!next || next->data.empty()) _exit(0);
+    packet = std::move(*next);
+    auto decoded = DecodeRequest(packet.data);
+    if (!decoded) _exit(1);
+    request = std::move(*decoded);
+  }
 }
 
 class Process {
@@ -95,8 +149,12 @@ class Process {
 
   [[noreturn]] void Run() {
     for (;;) {
-      pollfd sources[] = {{socket_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}};
-      poll(sources, 2, NextTimeoutMs());
+      std::vector<pollfd> sources{{socket_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}};
+      for (const Worker& worker : workers_) {
+        if (worker.channel.valid()) sources.push_back({worker.channel.get(), POLLIN, 0});
+      }
+      poll(sources.data(), sources.size(), NextTimeoutMs());
+      for (Worker& worker : workers_) TakeReport(worker);
       if (sources[1].revents != 0) Reap();
       CheckDeadlines();
       if (sources[0].revents != 0) Serve();
@@ -113,15 +171,78 @@ class Process {
     }
     auto request = DecodeRequest(packet->data);
     if (!request) return;
-    Worker worker{request->id, 0, request->task, Now(), Now() + request->deadline_ms * kNsPerMs};
+    if (request->keep_ms == 0 || !HandToKept(*request, *packet))
+      Fork(std::move(*request), std::move(*packet));
+  }
+
+  static void Begin(Worker& worker, const Request& request) {
+    worker.id = request.id;
+    worker.task = request.task;
+    worker.started_ns = Now();
+    worker.allowed_ns = request.deadline_ms * kNsPerMs;
+    worker.keep_ns = request.keep_ms * kNsPerMs;
+    if (worker.progress != nullptr) worker.progress->store(0, std::memory_order_relaxed);
+  }
+
+  bool HandToKept(const Request& request, const Packet& packet) {
+    Worker* const worker = FindIdle(StageOf(request.task));
+    if (worker == nullptr || Send(worker->channel.get(), packet.data, packet.fds, MSG_DONTWAIT) != 0)
+      return false;  // it is just dying
+    Begin(*worker, request);
+    return true;
+  }
+
+  Worker* FindIdle(std::string_view stage) {
+    const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) {
+      return worker.idle() && worker.killed_ns == 0 && worker.channel.valid() &&
+             StageOf(worker.task) == stage;
+    });
+    return found == workers_.end() ? nullptr : &*found;
+  }
+
+  void Fork(Request request, Packet packet) {
+    Worker worker;
+    worker.progress = ShareProgress();
+    Begin(worker, request);
+    const bool keep = request.keep_ms != 0;
+    Fd theirs;
+    int pair[2];
+    if (keep && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+      return Tell(worker, WorkerOutcome::kError,
+                  std::string("cannot fork a worker: ") + strerrordesc_np(errno));
+    if (keep) {
+      worker.channel = Fd(pair[0]);
+      theirs = Fd(pair[1]);
+    }
     const pid_t self = getpid();
     worker.pid = fork();
-    if (worker.pid == 0) RunWorker(socket_.get(), tasks_, *request, packet->fds, self);
-    if (worker.pid < 0) {
-      Tell(worker, WorkerOutcome::kError, "cannot fork a worker: " + std::string(strerrordesc_np(errno)));
-      return;
+    if (worker.pid == 0) {
+      DieWithParent(self);
+      own_progress = worker.progress.get();
+      sigset_t none;
+      sigemptyset(&none);
+      pthread_sigmask(SIG_SETMASK, &none, nullptr);
+      RunWorker(keep ? theirs.get() : socket_.get(), tasks_, std::move(request), std::move(packet), keep);
     }
+    if (worker.pid < 0)
+      return Tell(worker, WorkerOutcome::kError,
+                  std::string("cannot fork a worker: ") + strerrordesc_np(errno));
     workers_.push_back(std::move(worker));
+  }
+
+  // Of a kept worker, which is idle then.
+  void TakeReport(Worker& worker) {
+    if (!worker.channel.valid()) return;
+    auto packet = Receive(worker.channel.get(), MSG_DONTWAIT);
+    if (!packet) return;
+    if (packet->data.empty()) return worker.channel.reset();  // it ended, and will be reaped
+    Send(socket_.get(), packet->data, {}, 0);
+    // One of a stage is enough to wait for more.
+    const bool spare = FindIdle(StageOf(worker.task)) != nullptr;
+    worker.id = 0;
+    worker.started_ns = Now();
+    worker.allowed_ns = spare ? 0 : worker.keep_ns;
+    if (worker.progress != nullptr) worker.progress->store(0, std::memory_order_relaxed);
   }
 
   void Reap() {
@@ -133,6 +254,7 @@ class Process {
       const auto worker =
           std::find_if(workers_.begin(), workers_.end(), [&](const Worker& w) { return w.pid == pid; });
       if (worker == workers_.end()) continue;
+      TakeReport(*worker);  // its last words
       if (!worker->abandoned) TellEnd(*worker, status);
       workers_.erase(worker);
     }
@@ -140,7 +262,7 @@ class Process {
 
   // A worker that exited with 0 has reported for itself.
   void TellEnd(const Worker& worker, int status) {
-    if (worker.killed) {
+    if (worker.killed_ns != 0) {
       Tell(worker, WorkerOutcome::kTimedOut,
            worker.task + ": killed at its deadline of " + DeadlineText(worker));
     } else if (WIFSIGNALED(status)) {
@@ -156,10 +278,10 @@ class Process {
   void CheckDeadlines() {
     const uint64_t now = Now();
     for (Worker& worker : workers_) {
-      if (!worker.killed && now >= worker.deadline_ns) {
+      if (worker.killed_ns == 0 && now >= worker.deadline_ns()) {
         kill(worker.pid, SIGKILL);
-        worker.killed = true;
-      } else if (worker.killed && !worker.abandoned && now >= worker.deadline_ns + kReapNs) {
+        worker.killed_ns = now;
+      } else if (worker.killed_ns != 0 && !worker.abandoned && now >= worker.killed_ns + kReapNs) {
         worker.abandoned = true;
         Tell(worker, WorkerOutcome::kAbandoned,
              worker.task + ": hangs in the kernel, not even killed at its deadline of " +
@@ -171,7 +293,8 @@ class Process {
   int NextTimeoutMs() const {
     uint64_t next = UINT64_MAX;
     for (const Worker& worker : workers_) {
-      if (!worker.abandoned) next = std::min(next, worker.deadline_ns + (worker.killed ? kReapNs : 0));
+      if (worker.abandoned) continue;
+      next = std::min(next, worker.killed_ns != 0 ? worker.killed_ns + kReapNs : worker.deadline_ns());
     }
     if (next == UINT64_MAX) return -1;
     const uint64_t now = Now();
@@ -179,10 +302,12 @@ class Process {
   }
 
   static std::string DeadlineText(const Worker& worker) {
-    return std::to_string((worker.deadline_ns - worker.started_ns) / kNsPerMs) + " ms";
+    const bool had_progress = worker.progress != nullptr && worker.progress->load() != 0;
+    return std::to_string(worker.allowed_ns / kNsPerMs) + " ms" + (had_progress ? " without progress" : "");
   }
 
   void Tell(const Worker& worker, WorkerOutcome outcome, std::string error) {
+    if (worker.idle()) return;
     Send(socket_.get(), EncodeReport({worker.id, {outcome, {}, std::move(error), Now() - worker.started_ns}}),
          {}, 0);
   }
@@ -195,7 +320,7 @@ class Process {
 
 }  // namespace
 
-void RunProcess(Fd socket, const WorkerTasks& tasks, pid_t agent) {
+void RunProcess(Fd socket, const WorkerTasks& tasks, pid_t agent, const std::function<void()>& preload) {
   DieWithParent(agent);
   prctl(PR_SET_NAME, "ffdcd-launcher");
   // Ctrl-C and systemd's stop go to the agent, which still needs its workers to end in order.
@@ -205,6 +330,7 @@ void RunProcess(Fd socket, const WorkerTasks& tasks, pid_t agent) {
   // Captures must not take the CPU from those who are hurt, nor from the agent, which still listens.
   constexpr int kNice = 5;
   setpriority(PRIO_PROCESS, 0, kNice);
+  if (preload) preload();
   // Workers must not wait for a page of this program from a disk that hangs: what
   // was touched once stays. Fails without the privilege; then that is so.
   mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);

@@ -103,6 +103,18 @@ class DirDriver final : public StoreDriver {
         incidents_(fs::path(root) / ClusterFolder(cluster) / "incidents"),
         tmp_(fs::path(root) / ClusterFolder(cluster) / "tmp") {}
 
+  Result<> Init() override { return {}; }
+
+  Result<StoreSpace> Space() override {
+    struct statvfs info {};
+    if (statvfs(root_.c_str(), &info) != 0)
+      return Explain({"cannot look at " + root_ + ": " + strerrordesc_np(errno), errno});
+    StoreSpace space;
+    space.used_bytes = (info.f_blocks - info.f_bfree) * info.f_frsize;
+    space.total_bytes = space.used_bytes + info.f_bavail * info.f_frsize;
+    return space;
+  }
+
   Result<> Prepare() override {
     for (const auto& folder : {incidents_, tmp_}) {
       if (auto made = MakeDirs(folder); !made) return Explain(made.error());
@@ -117,9 +129,10 @@ class DirDriver final : public StoreDriver {
     return {};
   }
 
-  Result<> PutCapture(const std::string& folder, const v1::Manifest& manifest) override {
+  Result<> PutCapture(const std::string& folder, const v1::Manifest& manifest, Transfer& transfer) override {
     const fs::path copy = Temporary(manifest.incident_id());
     auto put = CopyIn(folder, copy, manifest);
+    transfer.Sent(manifest.archive_bytes());
     if (put) put = Publish(copy, manifest);
     if (put) return {};
     [[maybe_unused]] const auto cleaned = RemoveAll(copy);  // else it is cleared as a half upload

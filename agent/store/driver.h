@@ -28,15 +28,36 @@ struct StoredCapture {
   uint64_t bytes = 0;
 };
 
+// Told of what is sent.
+class Transfer {
+ public:
+  virtual ~Transfer() = default;
+  // Paces to the bandwidth cap; may sleep.
+  virtual void Sent(uint64_t bytes) = 0;
+};
+
+// 0: no such limit, or not known.
+struct StoreSpace {
+  uint64_t used_bytes = 0, total_bytes = 0, quota_bytes = 0;
+  uint64_t objects = 0, quota_objects = 0;
+};
+
 class StoreDriver {
  public:
   virtual ~StoreDriver() = default;
 
+  // Writes the store's marker.
+  virtual Result<> Init() = 0;
   // Makes what the store needs on first use, and checks that it can be written.
   virtual Result<> Prepare() = 0;
+  virtual Result<StoreSpace> Space() = 0;
+  // The same on every node, "ceph:<fsid>/<pool>"; empty: a folder, whose filesystem is known otherwise.
+  virtual Result<std::string> PoolId() { return std::string(); }
   // Copies <folder>/{manifest.json,capture.tar.zst} in; returns when the copy is durable, was
-  // read back and compared with the manifest, and is visible. Code EEXIST: there is one already.
-  virtual Result<> PutCapture(const std::string& folder, const v1::Manifest& manifest) = 0;
+  // read back and compared with the manifest, and is visible. Goes on where a former try ended.
+  // Code EEXIST: there is one already.
+  virtual Result<> PutCapture(const std::string& folder, const v1::Manifest& manifest,
+                              Transfer& transfer) = 0;
   // Replaces incident.json.
   virtual Result<> PutIncident(const std::string& incident_id, std::string_view json) = 0;
 

@@ -50,6 +50,11 @@ Result<Presence> Look(StoreDriver& store, const v1::Manifest& ours) {
   return WhyNotArchive(digest, ours).empty() ? Presence::kSame : Presence::kDamaged;
 }
 
+class Unpaced final : public Transfer {
+ public:
+  void Sent(uint64_t /*bytes*/) override {}
+};
+
 // Empty: the capture in the store is ours. Else why it cannot be.
 Result<std::string> Publish(StoreDriver& store, const std::string& folder, const v1::Manifest& manifest) {
   FFDC_ASSIGN(Presence presence, Look(store, manifest));
@@ -58,7 +63,8 @@ Result<std::string> Publish(StoreDriver& store, const std::string& folder, const
     presence = Presence::kAbsent;
   }
   if (presence == Presence::kAbsent) {
-    auto put = store.PutCapture(folder, manifest);
+    Unpaced transfer;
+    auto put = store.PutCapture(folder, manifest, transfer);
     if (put) return std::string();
     if (put.error().code != EEXIST) return Unexpected(std::move(put).error());
     FFDC_ASSIGN(presence, Look(store, manifest));  // another one was faster

@@ -53,6 +53,21 @@ Result<> StatusTask(Task& task) {
   return store->Prepare();
 }
 
+Result<> SpaceTask(Task& task) {
+  FFDC_ASSIGN(const auto store, Open(task.args));
+  FFDC_ASSIGN(std::string id, store->PoolId());
+  if (id.empty()) return {};
+  FFDC_ASSIGN(const StoreSpace space, store->Space());
+  auto* pool = task.reply.mutable_pool();
+  pool->set_id(std::move(id));
+  pool->set_used_bytes(space.used_bytes);
+  pool->set_total_bytes(space.total_bytes);
+  pool->set_quota_bytes(space.quota_bytes);
+  pool->set_objects(space.objects);
+  pool->set_quota_objects(space.quota_objects);
+  return {};
+}
+
 Result<> RecoverTask(Task& task) { return Spool(task.args.spool_dir()).Recover(&task.reply); }
 
 Result<> DropTask(Task& task) {
@@ -202,15 +217,11 @@ WorkerTask Wrap(Result<> (*run)(Task&)) {
 
 WorkerTasks StoreTasks() {
   return {
-      {"store.ship", Wrap(ShipTask)},
-      {"store.put_incident", Wrap(PutIncidentTask)},
-      {"store.manifests", Wrap(ManifestsTask)},
-      {"store.verify", Wrap(VerifyTask)},
-      {"store.remove", Wrap(RemoveTask)},
-      {"store.pull", Wrap(PullTask)},
-      {"store.retain", Wrap(RetainTask)},
-      {"store.status", Wrap(StatusTask)},
-      {"store.recover_spool", Wrap(RecoverTask)},
+      {"store.ship", Wrap(ShipTask)},           {"store.put_incident", Wrap(PutIncidentTask)},
+      {"store.manifests", Wrap(ManifestsTask)}, {"store.verify", Wrap(VerifyTask)},
+      {"store.remove", Wrap(RemoveTask)},       {"store.pull", Wrap(PullTask)},
+      {"store.retain", Wrap(RetainTask)},       {"store.status", Wrap(StatusTask)},
+      {"store.space", Wrap(SpaceTask)},         {"store.recover_spool", Wrap(RecoverTask)},
       {"store.drop", Wrap(DropTask)},
   };
 }
