@@ -112,8 +112,9 @@ keyring = {self._path("mgr", "keyring")}
 
     def _start(self, kind, name):
         with open(self._path("log", f"{kind}.out"), "ab") as log:
+            # It must not outlive a test that is killed.
             self.daemons[kind] = subprocess.Popen(
-                [f"ceph-{kind}", "-c", self.conf, "-i", name, "-f"], stdin=subprocess.DEVNULL,
+                ["setpriv", "--pdeathsig", "KILL", f"ceph-{kind}", "-c", self.conf, "-i", name, "-f"], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True)
 
     def start_mon(self):
