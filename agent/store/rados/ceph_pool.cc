@@ -3,6 +3,8 @@
 // timeouts set below.
 #include "store/ceph_pool.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 #include <rados/librados.hpp>
@@ -235,7 +237,28 @@ class RadosPool final : public CephPool {
     return {};
   }
 
-  static Unexpected Refused(const RadosUrl& url, const std::string& user, int code) {
+  // The files in which librados looks for a key, if it has none otherwise.
+  std::string Keyrings() {
+    std::string value;
+    for (const char* other : {"key", "keyfile"}) {
+      if (rados_.conf_get(other, value) == 0 && !value.empty()) return {};
+    }
+    return rados_.conf_get("keyring", value) == 0 ? value : std::string();
+  }
+
+  static bool OneExists(std::string_view keyrings) {
+    while (!keyrings.empty()) {
+      const size_t end = keyrings.find_first_of(", ;");
+      if (end != 0 && access(std::string(keyrings.substr(0, end)).c_str(), R_OK) == 0) return true;
+      keyrings.remove_prefix(end == std::string_view::npos ? keyrings.size() : end + 1);
+    }
+    return false;
+  }
+
+  Unexpected Refused(const RadosUrl& url, const std::string& user, int code) {
+    // Without a key librados tries without one, and is refused as with a wrong one.
+    const std::string keyrings = Keyrings();
+    if (code != -ETIMEDOUT && !keyrings.empty() && !OneExists(keyrings)) code = -ENOENT;
     switch (-code) {
       case EACCES:
       case EPERM:
@@ -244,7 +267,9 @@ class RadosPool final : public CephPool {
                         user + "' and the keyring that " + url.conf + " names",
                     -code);
       case ENOENT:
-        return Fail("there is no key for " + user + ": put it where " + url.conf + " says (keyring)", -code);
+        return Fail("there is no key for " + user + ": put it into " +
+                        (keyrings.empty() ? "the keyring that " + url.conf + " names" : keyrings),
+                    -code);
       case ETIMEDOUT:
         return Fail("no monitor of " + url.conf + " answers within " + std::to_string(kCephConnectTimeoutS) +
                         " s: check the monitors and the network",
