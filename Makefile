@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 BIN := build/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test build demo run check test vm bench lint asan tsan fuzz format clean
+.PHONY: help deps deps-test build demo demo-cluster run check test vm bench lint asan tsan fuzz format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ build: deps ## ffdcd and ffdcctl in build/bin
 
 demo: build ## a real disk failure becomes a stored incident (root)
 	@scripts/demo.sh $(BIN)
+
+demo-cluster: deps-test build ## a disk failure on one of three nodes is captured by all of them (root)
+	@scripts/demo-cluster.py $(BIN)
 
 run: build ## the agent in the foreground with built-in defaults (root)
 	@$(BIN)/ffdcd

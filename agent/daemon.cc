@@ -45,6 +45,7 @@ WorkerTasks AgentTasks() {
   WorkerTasks tasks = CaptureTasks();
   tasks.merge(StoreTasks());
   tasks.merge(IndexTasks());
+  tasks.merge(ClusterCopyTasks());
   tasks.merge(DetectTasks());
   tasks.merge(BaselineTasks());
   tasks.merge(PathTasks());
@@ -80,7 +81,28 @@ Result<> Daemon::Start() {
   StartSpaceWatch();
   StartProbes();
   FFDC_TRY(StartDevices());
-  return StartSources();
+  // Signals are the loop's before there are threads that could take them.
+  FFDC_TRY(StartSources());
+  return StartCluster();
+}
+
+// Incident -> alerts to the other nodes, and theirs -> captures here.
+Result<> Daemon::StartCluster() {
+  ClusterHooks hooks;
+  hooks.event = [this](const v1::Event& event, bool ended) {
+    OnEvent(event, ended ? EventPhase::kEnded : EventPhase::kOpened);
+  };
+  hooks.freeze = [this](uint64_t* frozen_mono_ns) -> ClusterHooks::Collect {
+    auto frozen = std::make_shared<const FrozenHistory>(block_probe_->Freeze());
+    *frozen_mono_ns = frozen->frozen_mono_ns;
+    return [this, frozen](const v1::Incident& incident, const v1::Manifest& head) {
+      Collect(incident, *frozen, head);
+      CrashPoint("incident.opened");
+    };
+  };
+  cluster_ =
+      std::make_unique<DaemonCluster>(settings_, loop_, launcher_, *incidents_, ids_, std::move(hooks));
+  return cluster_->Start();
 }
 
 Result<> Daemon::StartFolders() {
@@ -133,9 +155,10 @@ void Daemon::StartShipper() {
         CrashPoint("incident.captured");
       });
   ShipperCallbacks callbacks;
+  // Of another node's incident the spool's description is good enough, until its own node writes it.
   callbacks.incident = [this](const std::string& id) {
     const v1::Incident* incident = incidents_->Get(id);
-    return incident == nullptr ? v1::Incident() : *incident;
+    return incident == nullptr || !IsOwn(*incident) ? v1::Incident() : *incident;
   };
   callbacks.keep_ids = [this] { return incidents_->KeepIds(); };
   callbacks.stored = [this](const v1::Manifest& manifest, const std::string& where) {
@@ -147,6 +170,11 @@ void Daemon::StartShipper() {
     incidents_->CaptureDropped(id, reason);
   };
   callbacks.found = [this](const v1::Manifest& manifest) { incidents_->Adopt(manifest); };
+  callbacks.store_state = [this](const StoreState& state) {
+    spdlog::log(state.lost ? spdlog::level::err : spdlog::level::info, "store {} {}", state.url,
+                state.lost ? "is lost: " + state.problem : "can be reached again");
+    store_events_->OnStore(state);
+  };
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(settings_.store.max_age);
   shipper_ = Shipper::Create({.spool_dir = settings_.spool.path,
                               .spool_max_bytes = settings_.spool.max_bytes,
@@ -155,7 +183,9 @@ void Daemon::StartShipper() {
                               .node = settings_.node.name,
                               .max_age_s = static_cast<uint64_t>(age.count()),
                               .max_bytes = settings_.store.max_bytes,
-                              .max_incidents = settings_.store.max_incidents},
+                              .max_incidents = settings_.store.max_incidents,
+                              .max_bytes_per_second = settings_.store.max_bytes_per_second,
+                              .require_marker = settings_.store.require_marker},
                              launcher_, std::move(callbacks));
   runner_->Recover();
   shipper_->Recover();
@@ -228,7 +258,9 @@ Result<> Daemon::StartSources() {
   FFDC_TRY(add(loop_.AddIo(launcher_.fd(), EPOLLIN, [this](uint32_t) { launcher_.Dispatch(); })));
   FFDC_TRY(add(loop_.AddTimer(std::chrono::seconds(1), [this] { Tick(); })));
   FFDC_TRY(add(loop_.AddTimer(std::chrono::milliseconds(500), [this] { Poll(); })));
-  for (const int signal : {SIGINT, SIGTERM}) FFDC_TRY(add(loop_.AddSignal(signal, [this] { loop_.Stop(); })));
+  for (const int signal : {SIGINT, SIGTERM}) {
+    FFDC_TRY(add(loop_.AddSignal(signal, [this] { cluster_->Leave([this] { loop_.Stop(); }); })));
+  }
   loop_.EnableWatchdog();
   uint32_t watched = 0;
   for (const BlockDevice* device : devices_->All()) watched += device->watched ? 1 : 0;
@@ -260,11 +292,13 @@ void Daemon::Tick() {
   block_probe_->Consume();
   fault_probes_->Consume();
   for (auto& detector : detectors_) detector->OnTick(totals);
+  store_events_->Tick();
   incidents_->Tick();
   runner_->Tick();
   shipper_->Tick();
   space_->Tick(shipper_->store_status().error());
   index_->Flush();
+  cluster_->Tick();
   launcher_.Dispatch();
   // Threads do not survive fork, so a new launcher needs a new agent: systemd starts one.
   if (!launcher_.alive()) loop_.Stop();
@@ -294,22 +328,26 @@ void Daemon::OnEvent(const v1::Event& event, EventPhase phase) {
 }
 
 void Daemon::OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger) {
-  Capture(incident, trigger);
+  // Freeze first, then alert, then collect (DESIGN rule 5).
+  const FrozenHistory frozen = block_probe_->Freeze();
+  if (cluster_) cluster_->Alert(incident, trigger);
+  v1::Manifest head;
+  head.set_failure_mono_ns(trigger.first_mono_ns());
+  Collect(incident, frozen, head);
   LogIncident(incident, "opened");
   CrashPoint("incident.opened");
 }
 
-// Freeze first, then collect (DESIGN rule 5).
-void Daemon::Capture(const v1::Incident& incident, const v1::Event& trigger) {
-  const FrozenHistory frozen = block_probe_->Freeze();
+void Daemon::Collect(const v1::Incident& incident, const FrozenHistory& frozen, const v1::Manifest& head) {
+  const v1::Event& trigger = incident.events(0);
   v1::CaptureJob job;
   v1::Manifest& manifest = *job.mutable_manifest();
+  manifest = head;
   *manifest.mutable_clock() = ReadClocks();
   manifest.set_incident_id(incident.id());
   manifest.set_cluster(incident.cluster());
   manifest.set_node(settings_.node.name);
   *manifest.mutable_trigger() = trigger;
-  manifest.set_failure_mono_ns(trigger.first_mono_ns());
   manifest.set_frozen_mono_ns(frozen.frozen_mono_ns);
   manifest.set_repeat(incident.repeat());
   *manifest.mutable_versions() = versions_;
@@ -324,7 +362,7 @@ void Daemon::Capture(const v1::Incident& incident, const v1::Event& trigger) {
     *manifest.add_probes() = std::move(probe);
   }
   *job.mutable_incident() = incident;
-  if (trigger.subject().type() == "block_device") {
+  if (trigger.subject().type() == "block_device" && IsOwn(incident)) {
     job.set_subject_name(trigger.subject().name());
     if (const BlockDevice* device = devices_->FindByName(trigger.subject().name()))
       job.set_subject_dev(device->dev);
@@ -345,6 +383,7 @@ void Daemon::Capture(const v1::Incident& incident, const v1::Event& trigger) {
 void Daemon::OnIncidentChanged(const v1::Incident& incident) {
   index_->Put(incident);
   RewriteStored(incident);
+  if (cluster_) cluster_->OnIncidentChanged(incident);
   // Written at once, not at the next tick: a crash must not forget what a person was told.
   loop_.Post([this] { index_->Flush(); });
 }
@@ -352,7 +391,8 @@ void Daemon::OnIncidentChanged(const v1::Incident& incident) {
 // An incident of which the store has nothing needs no worker to find that out: its newest
 // description goes there with its capture, and what changes meanwhile follows CaptureStored().
 void Daemon::RewriteStored(const v1::Incident& incident) {
-  if (incident.completeness().stored() != 0) shipper_->IncidentChanged(incident);
+  // Of one incident only the node where it failed writes that.
+  if (incident.completeness().stored() != 0 && IsOwn(incident)) shipper_->IncidentChanged(incident);
 }
 
 // Incidents whose capture was under way when the agent ended: their captures have

@@ -20,8 +20,10 @@
 #include "capture/runner.h"
 #include "cluster/index.h"
 #include "config/settings.h"
+#include "daemon_cluster.h"
 #include "detect/clients.h"
 #include "detect/detector.h"
+#include "detect/store_lost.h"
 #include "ffdc/v1/control.pb.h"
 #include "incident/manager.h"
 #include "probe/block_probe.h"
@@ -67,6 +69,9 @@ class Daemon {
   Result<v1::WatchDeviceReply> WatchDevice(const std::string& name, bool watch);
   IncidentManager& incidents() { return *incidents_; }
   Shipper& shipper() { return *shipper_; }
+  DaemonCluster& cluster() { return *cluster_; }
+  // Captures this node, and others as asked: all, or these.
+  Result<v1::Incident> Dump(const std::string& reason, bool all_nodes, const std::vector<std::string>& nodes);
   EventLoop& loop() { return loop_; }
 
   using EventWatcher = std::function<void(const v1::Event&)>;
@@ -99,7 +104,12 @@ class Daemon {
   void OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger);
   void OnIncidentChanged(const v1::Incident& incident);
   void RewriteStored(const v1::Incident& incident);
-  void Capture(const v1::Incident& incident, const v1::Event& trigger);
+  // head: of an incident of another node, what its manifest says of that.
+  void Collect(const v1::Incident& incident, const FrozenHistory& frozen, const v1::Manifest& head);
+  [[nodiscard]] bool IsOwn(const v1::Incident& incident) const {
+    return incident.origin_node() == settings_.node.name;
+  }
+  Result<> StartCluster();
   void SettleFormerLife();
   [[nodiscard]] std::vector<v1::Probe> Probes() const;
   void FillDevices(v1::Status& status);
@@ -117,6 +127,7 @@ class Daemon {
 
   std::unique_ptr<IncidentIndex> index_;
   std::unique_ptr<IncidentManager> incidents_;
+  std::unique_ptr<DaemonCluster> cluster_;
   std::unique_ptr<CaptureRunner> runner_;
   std::unique_ptr<Shipper> shipper_;
   std::unique_ptr<SpaceWatch> space_;
@@ -135,6 +146,7 @@ class Daemon {
   std::unique_ptr<DiskFlows> disk_flows_;
   std::unique_ptr<History> history_;
   std::vector<std::unique_ptr<Detector>> detectors_;
+  std::unique_ptr<StoreEvents> store_events_;
   std::list<EventWatcher> watchers_;
   std::vector<EventLoop::SourcePtr> sources_;
 };

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 
+#include <map>
+
 #include "base/clock.h"
 
 namespace ffdc {
@@ -31,31 +33,29 @@ Result<v1::EventList> DaemonControl::ListEvents(uint32_t limit) {
 }
 
 Result<v1::IncidentList> DaemonControl::ListIncidents(uint32_t limit, const std::string& state) {
-  return Ask<v1::IncidentList>([=, this]() -> Result<v1::IncidentList> {
-    v1::IncidentList list;
-    for (const v1::Incident* incident : daemon_.incidents().List(limit, state))
-      *list.add_incidents() = *incident;
-    return list;
-  });
+  return AskLater<v1::IncidentList>(
+      [=, this](const Answer<v1::IncidentList>& answer) {
+        daemon_.cluster().ListIncidents(limit, state, answer);
+      },
+      kLoopPatience);
 }
 
 Result<v1::IncidentDetail> DaemonControl::GetIncident(const std::string& id) {
   return AskLater<v1::IncidentDetail>(
       [this, id](const Answer<v1::IncidentDetail>& answer) {
-        const auto found = daemon_.incidents().Find(id);
-        if (!found) return answer(Unexpected(found.error()));
-        v1::IncidentDetail detail;
-        *detail.mutable_incident() = **found;
-        daemon_.shipper().Manifests((*found)->id(),
-                                    [detail, answer](Result<std::vector<v1::Manifest>> manifests) mutable {
-                                      if (manifests) {
-                                        for (v1::Manifest& manifest : *manifests)
-                                          *detail.add_manifests() = std::move(manifest);
-                                      } else {
-                                        detail.set_note(manifests.error().message);
-                                      }
-                                      answer(std::move(detail));
-                                    });
+        daemon_.cluster().FindIncident(id, [this, answer](Result<v1::IncidentDetail> found) {
+          if (!found) return answer(Unexpected(found.error()));
+          const std::string whole_id = found->incident().id();
+          daemon_.shipper().Manifests(whole_id, [detail = std::move(*found), answer](
+                                                    Result<std::vector<v1::Manifest>> manifests) mutable {
+            if (manifests) {
+              for (v1::Manifest& manifest : *manifests) *detail.add_manifests() = std::move(manifest);
+            } else {
+              detail.set_note(manifests.error().message);
+            }
+            answer(std::move(detail));
+          });
+        });
       },
       kStorePatience);
 }
@@ -92,9 +92,17 @@ Result<v1::DeleteReport> DaemonControl::DeleteIncident(const std::string& id) {
       kStorePatience);
 }
 
-Result<v1::Incident> DaemonControl::Dump(const std::string& reason) {
-  return Ask<v1::Incident>(
-      [=, this]() -> Result<v1::Incident> { return daemon_.incidents().OpenManual(reason); });
+Result<v1::Incident> DaemonControl::Dump(const std::string& reason, bool all_nodes,
+                                         const std::vector<std::string>& nodes) {
+  return Ask<v1::Incident>([=, this] { return daemon_.Dump(reason, all_nodes, nodes); });
+}
+
+Result<v1::NodeList> DaemonControl::ListNodes() {
+  return Ask<v1::NodeList>([this]() -> Result<v1::NodeList> { return daemon_.cluster().ListNodes(); });
+}
+
+Result<v1::NodeList> DaemonControl::RemoveNode(const std::string& name) {
+  return Ask<v1::NodeList>([=, this] { return daemon_.cluster().RemoveNode(name); });
 }
 
 Result<v1::Config> DaemonControl::GetConfig() {
@@ -116,7 +124,8 @@ Result<std::shared_ptr<void>> DaemonControl::WatchEvents(std::function<void(cons
   });
 }
 
-Result<ControlBackend::Pull> DaemonControl::PullIncident(const std::string& id) {
+Result<ControlBackend::Pull> DaemonControl::OpenPipe(
+    std::function<Result<uint64_t>(Fd input, PipeDone done)> start) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return FailErrno("cannot make a pipe");
   Pull pull;
@@ -124,20 +133,51 @@ Result<ControlBackend::Pull> DaemonControl::PullIncident(const std::string& id) 
   auto input = std::make_shared<Fd>(ends[1]);
   auto written = std::make_shared<std::promise<Result<>>>();
   const std::shared_future<Result<>> outcome = written->get_future().share();
-  FFDC_ASSIGN(pull.total_bytes, Ask<uint64_t>([=, this]() -> Result<uint64_t> {
-                FFDC_ASSIGN(const v1::Incident* incident, daemon_.incidents().Find(id));
-                uint64_t bytes = 0;
-                for (const v1::Capture& capture : incident->captures()) bytes += capture.bytes();
-                daemon_.shipper().Pull(incident->id(), std::move(*input),
-                                       [written](Result<> result) { written->set_value(std::move(result)); });
-                return bytes;
-              }));
+  const PipeDone done = [written](Result<> result) { written->set_value(std::move(result)); };
+  FFDC_ASSIGN(pull.total_bytes,
+              Ask<uint64_t>([input, done, start] { return start(std::move(*input), done); }));
   pull.finish = [outcome]() -> Result<> {
     if (outcome.wait_for(kStorePatience) != std::future_status::ready)
       return Fail("the store did not answer in time: see 'ffdcctl status'", ETIMEDOUT);
     return outcome.get();
   };
   return pull;
+}
+
+Result<ControlBackend::Pull> DaemonControl::PullIncident(const std::string& id) {
+  return OpenPipe([this, id](Fd input, const PipeDone& done) -> Result<uint64_t> {
+    FFDC_ASSIGN(const v1::Incident* incident, daemon_.incidents().Find(id));
+    uint64_t bytes = 0;
+    for (const v1::Capture& capture : incident->captures()) bytes += capture.bytes();
+    daemon_.shipper().Pull(incident->id(), std::move(input), done);
+    return bytes;
+  });
+}
+
+Result<v1::StoreStatus> DaemonControl::InitStore() {
+  return AskLater<v1::StoreStatus>(
+      [this](const Answer<v1::StoreStatus>& answer) {
+        daemon_.shipper().Init([this, answer](Result<> done) {
+          if (!done) return answer(Unexpected(done.error()));
+          answer(daemon_.shipper().store_status());
+        });
+      },
+      kStorePatience);
+}
+
+Result<ControlBackend::Pull> DaemonControl::RunStoreWork(StoreWork work, const std::string& from_url,
+                                                         const std::string& to_url) {
+  static const std::map<StoreWork, StoreJob> kJobs{{StoreWork::kList, StoreJob::kList},
+                                                   {StoreWork::kVerify, StoreJob::kVerify},
+                                                   {StoreWork::kClean, StoreJob::kClean},
+                                                   {StoreWork::kMigrate, StoreJob::kMigrate}};
+  if (work == StoreWork::kMigrate) {
+    for (const std::string& url : {from_url, to_url}) FFDC_TRY(CheckStoreUrl(url));
+  }
+  return OpenPipe([this, work, from_url, to_url](Fd input, const PipeDone& done) -> Result<uint64_t> {
+    daemon_.shipper().RunJob(kJobs.at(work), from_url, to_url, std::move(input), done);
+    return 0;
+  });
 }
 
 Result<std::shared_ptr<void>> DaemonControl::WatchDevice(const std::string& name,

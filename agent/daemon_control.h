@@ -29,10 +29,15 @@ class DaemonControl final : public ControlBackend {
   Result<v1::VerifyReport> VerifyIncident(const std::string& id) override;
   Result<v1::Incident> PinIncident(const std::string& id, bool pinned) override;
   Result<v1::DeleteReport> DeleteIncident(const std::string& id) override;
-  Result<v1::Incident> Dump(const std::string& reason) override;
+  Result<v1::Incident> Dump(const std::string& reason, bool all_nodes,
+                            const std::vector<std::string>& nodes) override;
+  Result<v1::NodeList> ListNodes() override;
+  Result<v1::NodeList> RemoveNode(const std::string& name) override;
   Result<v1::Config> GetConfig() override;
   Result<std::shared_ptr<void>> WatchEvents(std::function<void(const v1::Event&)> sink) override;
   Result<Pull> PullIncident(const std::string& id) override;
+  Result<v1::StoreStatus> InitStore() override;
+  Result<Pull> RunStoreWork(StoreWork work, const std::string& from_url, const std::string& to_url) override;
   Result<std::shared_ptr<void>> WatchDevice(const std::string& name, v1::WatchDeviceReply* reply) override;
 
  private:
@@ -62,6 +67,10 @@ class DaemonControl final : public ControlBackend {
     return AskLater<T>([question = std::move(question)](const Answer<T>& answer) { answer(question()); },
                        std::chrono::seconds(10));
   }
+
+  // Runs `start` on the loop's thread with a pipe's write end, and gives out the other end.
+  using PipeDone = std::function<void(Result<>)>;
+  Result<Pull> OpenPipe(std::function<Result<uint64_t>(Fd input, PipeDone done)> start);
 
   Daemon& daemon_;
   std::atomic<bool> stopping_{false};

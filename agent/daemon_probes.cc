@@ -148,6 +148,8 @@ std::vector<DiskLatency> Daemon::LastSecondOfDisks() const {
 void Daemon::StartDetectors() {
   detectors_ =
       MakeDetectors(World(), [this](const v1::Event& event, EventPhase phase) { OnEvent(event, phase); });
+  store_events_ = std::make_unique<StoreEvents>(
+      World(), [this](const v1::Event& event, EventPhase phase) { OnEvent(event, phase); });
 }
 
 }  // namespace ffdc

@@ -70,6 +70,8 @@ v1::Status Daemon::GetStatus() {
   }
   FillDevices(status);
   FillProblems(status, probes);
+  *status.mutable_cluster_status() = cluster_->Status();
+  cluster_->AddProblems(status);
   return status;
 }
 
@@ -184,10 +186,19 @@ Result<std::string> Daemon::Delete(const std::string& prefix, std::function<void
     if (freed) {
       incidents_->Forget(id);
       index_->Delete(id);
+      cluster_->OnIncidentDeleted(id);
     }
     done(std::move(freed));
   });
   return id;
+}
+
+Result<v1::Incident> Daemon::Dump(const std::string& reason, bool all_nodes,
+                                  const std::vector<std::string>& nodes) {
+  FFDC_ASSIGN(const std::vector<std::string> others, cluster_->FindNodes(all_nodes, nodes));
+  const v1::Incident& incident = incidents_->OpenManual(reason);
+  cluster_->Alert(incident, incident.events(0), others);
+  return incident;
 }
 
 Result<v1::WatchDeviceReply> Daemon::WatchDevice(const std::string& name, bool watch) {

@@ -39,6 +39,8 @@ int blocked_tasks(struct bpf_iter__task *ctx)
 	cgroup = task_io_cgroup(task);
 	switches = task->nvcsw + task->nivcsw;
 	file = task_file(task);
+	if (!file.file_system)
+		file.file_system = "-";
 	/* The name last: it is the task's own bytes, blanks among them. */
 	BPF_SEQ_PRINTF(seq,
 		       "D pid=%d tgid=%d ppid=%d state=0x%x start=%llu switches=%llu cgroup=%u:%llu dev=%u:%u fs=%s comm=%s\n",

@@ -6,7 +6,8 @@ set(PROTO_OUT ${PROJECT_BINARY_DIR}/proto)
 file(MAKE_DIRECTORY ${PROTO_OUT})
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
-set(PROTO_NAMES ffdc/v1/incident ffdc/v1/manifest ffdc/v1/capture ffdc/v1/control ffdc/v1/baseline)
+set(PROTO_NAMES ffdc/v1/incident ffdc/v1/manifest ffdc/v1/store ffdc/v1/capture ffdc/v1/control ffdc/v1/baseline
+  ffdc/v1/peer etcd/rpc)
 set(PROTO_SOURCES)
 set(GRPC_SOURCES)
 foreach(name ${PROTO_NAMES})
@@ -19,16 +20,19 @@ foreach(name ${PROTO_NAMES})
     DEPENDS ${proto_files})
   list(APPEND PROTO_SOURCES ${PROTO_OUT}/${name}.pb.cc)
 endforeach()
-add_custom_command(
-  OUTPUT ${PROTO_OUT}/ffdc/v1/control.grpc.pb.cc ${PROTO_OUT}/ffdc/v1/control.grpc.pb.h
-  COMMAND protobuf::protoc -I ${PROTO_DIR} --grpc_out=${PROTO_OUT}
-          --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN} ${PROTO_DIR}/ffdc/v1/control.proto
-  DEPENDS ${proto_files})
+foreach(name ffdc/v1/control ffdc/v1/peer etcd/rpc)
+  add_custom_command(
+    OUTPUT ${PROTO_OUT}/${name}.grpc.pb.cc ${PROTO_OUT}/${name}.grpc.pb.h
+    COMMAND protobuf::protoc -I ${PROTO_DIR} --grpc_out=${PROTO_OUT}
+            --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN} ${PROTO_DIR}/${name}.proto
+    DEPENDS ${proto_files})
+  list(APPEND GRPC_SOURCES ${PROTO_OUT}/${name}.grpc.pb.cc)
+endforeach()
 
 add_library(ffdc_proto STATIC ${PROTO_SOURCES})
 target_include_directories(ffdc_proto SYSTEM PUBLIC ${PROTO_OUT})
 target_link_libraries(ffdc_proto PUBLIC protobuf::libprotobuf)
-add_library(ffdc_grpc STATIC ${PROTO_OUT}/ffdc/v1/control.grpc.pb.cc)
+add_library(ffdc_grpc STATIC ${GRPC_SOURCES})
 target_link_libraries(ffdc_grpc PUBLIC ffdc_proto PkgConfig::GRPC)
 if(FFDC_SANITIZE)
   foreach(lib ffdc_proto ffdc_grpc)

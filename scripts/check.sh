@@ -76,6 +76,8 @@ all)
 	asan
 	tsan
 	fuzz
+	# Every fault once; `make vm` has them all on both kernels.
+	vm --once --tries 2
 	test_all
 	;;
 *)

@@ -34,6 +34,7 @@ apt_build='g++ cmake ninja-build pkg-config ccache clang llvm bpftool libbpf-dev
 apt_test='libgtest-dev libgmock-dev clang-format clang-tidy libclang-rt-dev shellcheck fio
 	libbpf-tools sqlite3 zstd procps python3 e2fsprogs iproute2
 	libfuse3-dev qemu-system-x86 mmdebstrap cpio kmod xz-utils
+	etcd-server etcd-client libfaketime openssl iptables
 	ceph-mon ceph-osd ceph-mgr ceph-common'
 
 dnf_build='gcc-c++ cmake ninja-build pkgconf-pkg-config ccache clang llvm bpftool libbpf-devel
@@ -44,6 +45,7 @@ dnf_build='gcc-c++ cmake ninja-build pkgconf-pkg-config ccache clang llvm bpftoo
 dnf_test='gtest-devel gmock-devel clang-tools-extra compiler-rt ShellCheck fio
 	libbpf-tools sqlite zstd procps-ng python3 e2fsprogs iproute
 	fuse3-devel qemu-system-x86-core mmdebstrap cpio kmod xz
+	etcd libfaketime openssl iptables
 	ceph-mon ceph-osd ceph-mgr ceph-common'
 
 if command -v apt-get >/dev/null; then

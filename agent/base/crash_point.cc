@@ -9,18 +9,36 @@ namespace ffdc {
 namespace {
 
 // In the order in which one incident passes them.
-constexpr auto kPoints = std::to_array<std::string_view>({
-    "incident.opened",      "capture.staged",      "capture.collecting",
-    "collect.finished",     "collect.reported",    "capture.collected",
-    "seal.begun",           "seal.archived",       "seal.synced",
-    "seal.publishing",      "seal.renamed",        "seal.published",
-    "seal.job_removed",     "capture.sealed",      "incident.captured",
-    "index.before_commit",  "index.committed",     "ship.source_checked",
-    "ship.tmp_made",        "ship.archive_copied", "ship.copied",
-    "ship.verified",        "ship.published",      "ship.incident_written",
-    "ship.spool_set_aside", "ship.spool_removed",  "store.incident_rewritten",
-    "incident.closed",
-});
+constexpr auto kPoints = std::to_array<std::string_view>({"incident.opened",
+                                                          "capture.staged",
+                                                          "capture.collecting",
+                                                          "collect.finished",
+                                                          "collect.reported",
+                                                          "capture.collected",
+                                                          "seal.begun",
+                                                          "seal.archived",
+                                                          "seal.synced",
+                                                          "seal.publishing",
+                                                          "seal.renamed",
+                                                          "seal.published",
+                                                          "seal.job_removed",
+                                                          "capture.sealed",
+                                                          "incident.captured",
+                                                          "index.before_commit",
+                                                          "index.committed",
+                                                          "store.marked",
+                                                          "ship.source_checked",
+                                                          "ship.tmp_made",
+                                                          "ship.half_copied",
+                                                          "ship.archive_copied",
+                                                          "ship.copied",
+                                                          "ship.verified",
+                                                          "ship.published",
+                                                          "ship.incident_written",
+                                                          "ship.spool_set_aside",
+                                                          "ship.spool_removed",
+                                                          "store.incident_rewritten",
+                                                          "incident.closed"});
 
 }  // namespace
 
@@ -29,7 +47,7 @@ std::span<const std::string_view> AllCrashPoints() { return kPoints; }
 void CrashPoint(std::string_view name) {
 #ifdef FFDC_CRASH_POINTS
   // NOLINTNEXTLINE(concurrency-mt-unsafe): the agent never changes its environment
-  static const char* const wanted = std::getenv("FFDC_CRASH_AT");
+  const char* const wanted = std::getenv("FFDC_CRASH_AT");
   if (wanted == nullptr || name != wanted) return;
   if (std::find(kPoints.begin(), kPoints.end(), name) == kPoints.end()) std::abort();
   kill(0, SIGKILL);

@@ -58,4 +58,16 @@ std::optional<Endpoint> ParseEndpoint(std::string_view text) {
   return Endpoint{*address, *port, {}, {}};
 }
 
+std::optional<std::vector<Endpoint>> ParseEndpoints(std::string_view text) {
+  std::vector<Endpoint> endpoints;
+  while (true) {
+    const size_t comma = text.find(',');
+    const auto endpoint = ParseEndpoint(text.substr(0, comma));
+    if (!endpoint) return std::nullopt;
+    endpoints.push_back(*endpoint);
+    if (comma == std::string_view::npos) return endpoints;
+    text.remove_prefix(comma + 1);
+  }
+}
+
 }  // namespace ffdc

@@ -34,5 +34,7 @@ struct Endpoint {
 };
 // "10.0.0.1:4420", "[fd00::1]:4420".
 std::optional<Endpoint> ParseEndpoint(std::string_view text);
+// "10.0.0.1:2379,10.0.0.2:2379"; at least one.
+std::optional<std::vector<Endpoint>> ParseEndpoints(std::string_view text);
 
 }  // namespace ffdc

@@ -45,15 +45,12 @@ struct WorkerReport {
   uint64_t elapsed_ns = 0;
 };
 
-// For a task: it gets on, and its deadline counts from now. What a worker does may take as long as it
-// likes while it reports progress; one that stands is killed all the same. Cheap; nothing outside a worker.
-void ReportProgress();
-
 struct WorkerRequest {
-  std::string task;                           // a name in WorkerTasks
-  std::string argument;                       // at most kMaxArgumentBytes
-  std::vector<int> fds;                       // at most 8; passed on (duplicated), still owned by the caller
-  std::chrono::milliseconds deadline{10000};  // from its start, or from its last ReportProgress()
+  std::string task;      // a name in WorkerTasks
+  std::string argument;  // at most kMaxArgumentBytes
+  std::vector<int> fds;  // at most 8; passed on (duplicated), still owned by the caller
+  std::chrono::milliseconds deadline{
+      10000};  // from its start, or from its last ReportProgress() (base/progress.h)
   // How long its worker stays afterwards to take another request of its stage (the task's name up to
   // the first '.') that may be kept as well: what it is connected to stays so. 0: it ends at once.
   std::chrono::milliseconds keep{0};

@@ -19,6 +19,7 @@
 #include <new>
 
 #include "base/clock.h"
+#include "base/progress.h"
 
 namespace ffdc {
 namespace {

@@ -10,7 +10,7 @@ namespace ffdc {
 enum class Layer {
   kHardware,    // the hardware itself says so: nothing lies below it
   kNetwork,     // carries sessions to storage: they fail after it
-  kPath,        // a session or path to storage: commands time out after it
+  kPath,        // a session or path to storage
   kCommand,     // one command got no answer, before the request is given up
   kDevice,      // a request failed, stands, or is slow: all that the block layer knows
   kFilesystem,  // fails when its device's requests do

@@ -14,6 +14,7 @@ inline constexpr char kDamagedFolder[] = "damaged";  // not what their manifest 
 inline constexpr char kArchiveFile[] = "capture.tar.zst";
 inline constexpr char kManifestFile[] = "manifest.json";
 inline constexpr char kIncidentFile[] = "incident.json";
+inline constexpr char kStoreFile[] = "store.json";  // a store's marker; in a spool: which store it fills
 
 // Below the spool.
 inline std::string SealedPath(const std::string& incident_id) {

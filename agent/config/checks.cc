@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <string>
 
+#include "base/endpoint.h"
 #include "base/rados_url.h"
 #include "base/text.h"
 
@@ -125,6 +126,28 @@ Result<> CheckEndpoint(std::string_view value) {
         R"(must hold addresses with ports, such as "10.0.0.1:3260" or "[fd00::1]:2379", not )" + Shown(value),
         EINVAL);
   return {};
+}
+
+Result<> CheckDbUrl(std::string_view value) {
+  if (value == "embedded") return {};
+  for (const std::string_view scheme : {"etcd://", "etcds://"}) {
+    if (value.starts_with(scheme) && AllPrintable(value) && ParseEndpoints(value.substr(scheme.size())))
+      return {};
+  }
+  return Fail(
+      "must be \"embedded\" or addresses of etcd such as \"etcd://10.0.0.1:2379,10.0.0.2:2379\", not " +
+          Shown(value),
+      EINVAL);
+}
+
+Result<> CheckListen(std::string_view value) {
+  if (value.empty() || CheckEndpoint(value)) return {};
+  return Fail("must be an address with a port, such as \"10.0.0.1:7420\", not " + Shown(value), EINVAL);
+}
+
+Result<> CheckOptionalPath(std::string_view value) {
+  if (value.empty()) return {};
+  return CheckPath(value);
 }
 
 Result<> CheckCalendar(std::string_view value) {

@@ -25,6 +25,37 @@ const std::array kSchema{
         Text{[](Settings& s) -> std::string& { return s.node.cluster; }, CheckName},
         "The cluster this node belongs to.",
         {}},
+    Key{"cluster",
+        "db",
+        Text{[](Settings& s) -> std::string& { return s.cluster.db; }, CheckDbUrl},
+        "\"embedded\": one node. \"etcd://10.0.0.1:2379,10.0.0.2:2379\" or, with TLS, \"etcds://\": a "
+        "cluster.",
+        {}},
+    Key{"peer",
+        "listen",
+        Text{[](Settings& s) -> std::string& { return s.peer.listen; }, CheckListen},
+        "Address and port for the other nodes' agents, \"10.0.0.1:7420\". \"\": none.",
+        {}},
+    Key{"peer",
+        "advertise",
+        Text{[](Settings& s) -> std::string& { return s.peer.advertise; }, CheckListen},
+        "Where the other nodes reach it, if that is not peer.listen.",
+        {}},
+    Key{"tls",
+        "ca",
+        Text{[](Settings& s) -> std::string& { return s.tls.ca; }, CheckOptionalPath},
+        "The certificate (PEM) of the CA that signed those of all nodes.",
+        {}},
+    Key{"tls",
+        "cert",
+        Text{[](Settings& s) -> std::string& { return s.tls.cert; }, CheckOptionalPath},
+        "This node's certificate (PEM); node.name must be among its DNS names.",
+        {}},
+    Key{"tls",
+        "key",
+        Text{[](Settings& s) -> std::string& { return s.tls.key; }, CheckOptionalPath},
+        "The private key (PEM) of tls.cert.",
+        {}},
     Key{"store",
         "url",
         Text{[](Settings& s) -> std::string& { return s.store.url; }, CheckStoreUrl},
@@ -46,6 +77,16 @@ const std::array kSchema{
         Count{[](const Settings& s) { return s.store.max_incidents; },
               [](Settings& s, uint64_t v) { s.store.max_incidents = v; }, 0, 1'000'000},
         "Incidents kept in the store; repeats give way first. 0: no limit.",
+        {}},
+    Key{"store",
+        "max_bytes_per_second",
+        Size{[](Settings& s) -> uint64_t& { return s.store.max_bytes_per_second; }, 64 * kKiB, kTiB, true},
+        "Captures are sent to the store at most this fast. \"0B\": no limit.",
+        {}},
+    Key{"store",
+        "require_marker",
+        Flag{[](Settings& s) -> bool& { return s.store.require_marker; }},
+        "Only `ffdcctl store init` initialises a new store: for mounts that /etc/fstab does not know.",
         {}},
     Key{"spool",
         "path",
@@ -241,6 +282,13 @@ Result<> Read(const Count& slot, const RawValue& raw, Settings& settings) {
   return {};
 }
 
+Result<> Read(const Flag& slot, const RawValue& raw, Settings& settings) {
+  const auto* flag = Get<bool>(raw);
+  if (flag == nullptr) return WrongType("true or false", raw);
+  slot.at(settings) = *flag;
+  return {};
+}
+
 std::string Quote(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
@@ -260,6 +308,7 @@ std::string AsToml(const Duration& slot, Settings& settings) {
   return Quote(FormatDuration(slot.at(settings)));
 }
 std::string AsToml(const Size& slot, Settings& settings) { return Quote(FormatSize(slot.at(settings))); }
+std::string AsToml(const Flag& slot, Settings& settings) { return slot.at(settings) ? "true" : "false"; }
 std::string AsToml(const Count& slot, Settings& settings) { return std::to_string(slot.get(settings)); }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace ffdc::config {
 
 // A value as the file has it, free of the TOML library. `kind` is for messages: "an integer".
 struct RawValue {
-  std::variant<std::monostate, std::string, int64_t, std::vector<std::string>> value;
+  std::variant<std::monostate, std::string, int64_t, bool, std::vector<std::string>> value;
   std::string_view kind;
 };
 
@@ -49,10 +49,14 @@ struct Count {
   uint64_t max;
 };
 
+struct Flag {
+  bool& (*at)(Settings&);
+};
+
 struct Key {
   std::string_view section;
   std::string_view name;
-  std::variant<Text, TextList, Duration, Size, Count> slot;
+  std::variant<Text, TextList, Duration, Size, Count, Flag> slot;
   std::string_view doc;     // one line
   std::string_view sample;  // shown in the sample where the default differs between nodes
 };

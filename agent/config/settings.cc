@@ -46,6 +46,7 @@ std::string_view KindOf(const toml::node& node) {
 RawValue ToRaw(const toml::node& node) {
   if (const auto* text = node.as_string()) return {text->get(), KindOf(node)};
   if (const auto* number = node.as_integer()) return {number->get(), KindOf(node)};
+  if (const auto* flag = node.as_boolean()) return {flag->get(), KindOf(node)};
   if (const auto* array = node.as_array()) {
     std::vector<std::string> list;
     for (const toml::node& entry : *array) {
@@ -126,6 +127,7 @@ class Reader {
     for (const auto& [name, node] : root) ReadSection(name, node);
     CheckDeviceLists(root);
     CheckPercents(root);
+    CheckCluster(root);
     if (!errors_.empty()) return AllErrors();
     return settings_;
   }
@@ -198,6 +200,34 @@ class Reader {
           "raise_percent", percents.raise_percent);
     check(percents.raise_percent <= percents.critical_percent, "raise_percent", percents.raise_percent,
           "at most", "critical_percent", percents.critical_percent);
+  }
+
+  // A cluster needs all of: its DB, an address for peers, certificates.
+  void CheckCluster(const toml::table& root) {
+    const bool clustered = settings_.cluster.db != "embedded";
+    const auto tell = [&](std::string_view section, std::string_view name, std::string text) {
+      const toml::node* node = root[section][name].node();
+      Add(node == nullptr ? 1 : node->source().begin.line, std::move(text));
+    };
+    if (!clustered && !settings_.peer.listen.empty())
+      return tell("peer", "listen",
+                  "peer.listen needs a cluster DB that all nodes share: set cluster.db to etcd://...");
+    if (!clustered) return;
+    if (settings_.peer.listen.empty())
+      tell("cluster", "db", "cluster.db needs an address for the other nodes: set peer.listen");
+    for (const auto& [name, value] :
+         {std::pair{"ca", &settings_.tls.ca}, std::pair{"cert", &settings_.tls.cert},
+          std::pair{"key", &settings_.tls.key}}) {
+      if (value->empty())
+        tell("cluster", "db",
+             "cluster.db needs certificates, as nodes prove to each other who they are: set tls." +
+                 std::string(name));
+    }
+    const std::string& reached_at =
+        settings_.peer.advertise.empty() ? settings_.peer.listen : settings_.peer.advertise;
+    if (reached_at.starts_with("0.0.0.0:") || reached_at.starts_with("[::]:"))
+      tell("peer", settings_.peer.advertise.empty() ? "listen" : "advertise",
+           "the other nodes cannot reach " + reached_at + ": set peer.advertise to an address of this node");
   }
 
   Unexpected AllErrors() {

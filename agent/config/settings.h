@@ -22,10 +22,24 @@ struct Settings {
     std::string cluster = "default";
   } node;
   struct {
+    std::string db = "embedded";  // or "etcd://10.0.0.1:2379,...", "etcds://..."
+  } cluster;
+  struct {
+    std::string listen;     // "10.0.0.1:7420"; empty: no peers
+    std::string advertise;  // empty: as listen
+  } peer;
+  struct {
+    std::string ca;
+    std::string cert;
+    std::string key;
+  } tls;
+  struct {
     std::string url = "dir:/var/lib/ffdc/store";
     std::chrono::nanoseconds max_age{};  // "0s": no limit
     uint64_t max_bytes = 0;              // "0B": no limit
     uint64_t max_incidents = 1000;
+    uint64_t max_bytes_per_second = 0;  // "0B": no cap
+    bool require_marker = false;
   } store;
   struct {
     std::string path = "/var/lib/ffdc/spool";

@@ -9,12 +9,16 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
 #include "ffdc/v1/control.pb.h"
 
 namespace ffdc {
+
+// Work on all of the store.
+enum class StoreWork { kList, kVerify, kClean, kMigrate };
 
 // What comes in here the service has checked: limits of events are set, states exist.
 class ControlBackend {
@@ -30,7 +34,11 @@ class ControlBackend {
   virtual Result<v1::VerifyReport> VerifyIncident(const std::string& id) = 0;
   virtual Result<v1::Incident> PinIncident(const std::string& id, bool pinned) = 0;
   virtual Result<v1::DeleteReport> DeleteIncident(const std::string& id) = 0;
-  virtual Result<v1::Incident> Dump(const std::string& reason) = 0;
+  // nodes: besides this one; all: every one.
+  virtual Result<v1::Incident> Dump(const std::string& reason, bool all_nodes,
+                                    const std::vector<std::string>& nodes) = 0;
+  virtual Result<v1::NodeList> ListNodes() = 0;
+  virtual Result<v1::NodeList> RemoveNode(const std::string& name) = 0;
   virtual Result<v1::Config> GetConfig() = 0;
 
   // sink is called on the agent's loop thread for every new or changed event until the handle dies.
@@ -41,6 +49,10 @@ class ControlBackend {
     std::function<Result<>()> finish;  // after end of file: did the writer succeed?
   };
   virtual Result<Pull> PullIncident(const std::string& id) = 0;
+  virtual Result<v1::StoreStatus> InitStore() = 0;
+  // The pipe gives delimited v1::StoreProgress messages. from, to: of a migration.
+  virtual Result<Pull> RunStoreWork(StoreWork work, const std::string& from_url,
+                                    const std::string& to_url) = 0;
   // Watched until the handle dies.
   virtual Result<std::shared_ptr<void>> WatchDevice(const std::string& name, v1::WatchDeviceReply* reply) = 0;
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/service.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,47 +10,19 @@
 
 #include "base/uuid.h"
 #include "control/event_queue.h"
+#include "control/lasting_call.h"
 
 namespace ffdc::control {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// How soon a lasting call sees that its client is gone; gRPC's sync API cannot wake it.
-constexpr milliseconds kPollInterval(200);
 constexpr size_t kWatchQueueEvents = 256;
 constexpr size_t kChunkBytes = 256u << 10;
-// The archive's writer is a worker with a deadline of its own; this one is for a worker that hangs in the
-// kernel.
-constexpr std::chrono::seconds kPullIdleLimit(60);
 constexpr size_t kMaxReasonBytes = 1024;
 constexpr uint32_t kMaxMeasureMs = 60'000;
 constexpr size_t kMaxDeviceNameBytes = 64;
-
-grpc::Status ToStatus(const Error& error) {
-  switch (error.code) {
-    case ENOENT:
-      return {grpc::StatusCode::NOT_FOUND, error.message};
-    case EINVAL:
-      return {grpc::StatusCode::INVALID_ARGUMENT, error.message};
-    case ETIMEDOUT:
-      return {grpc::StatusCode::DEADLINE_EXCEEDED, error.message};
-    case ECANCELED:
-      return {grpc::StatusCode::UNAVAILABLE, error.message};
-    case EBUSY:
-      return {grpc::StatusCode::FAILED_PRECONDITION, error.message};
-    default:
-      return {grpc::StatusCode::INTERNAL, error.message};
-  }
-}
-
-template <class T>
-grpc::Status Answer(Result<T> result, T* reply) {
-  if (!result) return ToStatus(result.error());
-  *reply = std::move(*result);
-  return grpc::Status::OK;
-}
+constexpr int kMaxNodes = 1024;
 
 grpc::Status Refuse(const std::string& why) { return {grpc::StatusCode::INVALID_ARGUMENT, why}; }
 
@@ -75,25 +46,6 @@ Result<> CheckDeviceName(const std::string& name) {
   return {};
 }
 
-// Counts itself among the calls that last.
-class StreamSlot {
- public:
-  explicit StreamSlot(std::atomic<int>& streams) : streams_(streams), granted_(++streams <= kMaxStreams) {}
-  ~StreamSlot() { --streams_; }
-  StreamSlot(const StreamSlot&) = delete;
-  StreamSlot& operator=(const StreamSlot&) = delete;
-
-  [[nodiscard]] bool granted() const { return granted_; }
-  static grpc::Status Refusal() {
-    return {grpc::StatusCode::RESOURCE_EXHAUSTED,
-            std::to_string(kMaxStreams) + " watches, pulls and measurements run already: end one of them"};
-  }
-
- private:
-  std::atomic<int>& streams_;
-  const bool granted_;
-};
-
 // What a watching client missed, told in its own stream.
 v1::Event DroppedNotice(uint64_t dropped) {
   v1::Event notice;
@@ -102,15 +54,6 @@ v1::Event DroppedNotice(uint64_t dropped) {
   notice.set_count(dropped);
   notice.set_summary(std::to_string(dropped) + " events not shown: this client reads too slowly");
   return notice;
-}
-
-enum class Ready { kData, kNothingYet, kFailed };
-
-Ready WaitReadable(int fd) {
-  pollfd entry{fd, POLLIN, 0};
-  const int ready = poll(&entry, 1, static_cast<int>(kPollInterval.count()));
-  if (ready > 0) return Ready::kData;
-  return ready == 0 || errno == EINTR ? Ready::kNothingYet : Ready::kFailed;
 }
 
 }  // namespace
@@ -187,7 +130,7 @@ grpc::Status ControlService::PullIncident(grpc::ServerContext* context, const v1
     if (Ended(*context)) return grpc::Status::CANCELLED;  // the pipe's reader goes, its writer sees EPIPE
     const Ready ready = WaitReadable(pull->pipe.get());
     if (ready == Ready::kNothingYet) {
-      if (steady_clock::now() - last_data_at < kPullIdleLimit) continue;
+      if (steady_clock::now() - last_data_at < kIdleLimit) continue;
       return {grpc::StatusCode::DEADLINE_EXCEEDED,
               "the store sent nothing of incident " + request->id() + " for a minute: see `ffdcctl status`"};
     }
@@ -226,7 +169,21 @@ grpc::Status ControlService::Dump(grpc::ServerContext*, const v1::DumpRequest* r
     return Refuse("the reason is " + std::to_string(request->reason().size()) +
                   " bytes long: shorten it to " + std::to_string(kMaxReasonBytes));
   }
-  return Answer(backend_.Dump(request->reason()), reply);
+  if (request->nodes_size() > kMaxNodes)
+    return Refuse("more than " + std::to_string(kMaxNodes) + " nodes: use --all");
+  return Answer(backend_.Dump(request->reason(), request->all_nodes(),
+                              {request->nodes().begin(), request->nodes().end()}),
+                reply);
+}
+
+grpc::Status ControlService::ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*,
+                                       v1::NodeList* reply) {
+  return Answer(backend_.ListNodes(), reply);
+}
+
+grpc::Status ControlService::RemoveNode(grpc::ServerContext*, const v1::NodeRef* request,
+                                        v1::NodeList* reply) {
+  return Answer(backend_.RemoveNode(request->name()), reply);
 }
 
 grpc::Status ControlService::GetConfig(grpc::ServerContext*, const v1::GetConfigRequest*, v1::Config* reply) {

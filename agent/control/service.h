@@ -6,13 +6,10 @@
 #include <atomic>
 
 #include "control/backend.h"
+#include "control/lasting_call.h"
 #include "ffdc/v1/control.grpc.pb.h"
 
 namespace ffdc::control {
-
-// Calls that last (watches, pulls, measurements) hold a thread each; more of them are refused, so that there
-// is always a thread left for the short ones.
-inline constexpr int kMaxStreams = 5;
 
 class ControlService final : public v1::Control::Service {
  public:
@@ -38,14 +35,29 @@ class ControlService final : public v1::Control::Service {
   grpc::Status DeleteIncident(grpc::ServerContext*, const v1::IncidentRef* request,
                               v1::DeleteReport* reply) override;
   grpc::Status Dump(grpc::ServerContext*, const v1::DumpRequest* request, v1::Incident* reply) override;
+  grpc::Status ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*, v1::NodeList* reply) override;
+  grpc::Status RemoveNode(grpc::ServerContext*, const v1::NodeRef* request, v1::NodeList* reply) override;
   grpc::Status GetConfig(grpc::ServerContext*, const v1::GetConfigRequest*, v1::Config* reply) override;
   grpc::Status WatchDevice(grpc::ServerContext* context, const v1::WatchDeviceRequest* request,
                            grpc::ServerWriter<v1::WatchDeviceReply>* writer) override;
+  // service_store.cc
+  grpc::Status InitStore(grpc::ServerContext*, const v1::InitStoreRequest*, v1::StoreStatus* reply) override;
+  grpc::Status ListStore(grpc::ServerContext* context, const v1::ListStoreRequest*,
+                         grpc::ServerWriter<v1::StoreProgress>* writer) override;
+  grpc::Status VerifyStore(grpc::ServerContext* context, const v1::VerifyStoreRequest*,
+                           grpc::ServerWriter<v1::StoreProgress>* writer) override;
+  grpc::Status CleanStore(grpc::ServerContext* context, const v1::CleanStoreRequest*,
+                          grpc::ServerWriter<v1::StoreProgress>* writer) override;
+  grpc::Status MigrateStore(grpc::ServerContext* context, const v1::MigrateStoreRequest* request,
+                            grpc::ServerWriter<v1::StoreProgress>* writer) override;
 
  private:
   [[nodiscard]] bool Ended(const grpc::ServerContext& context) const {
     return stopping_ || context.IsCancelled();
   }
+
+  grpc::Status RunStoreWork(const grpc::ServerContext& context, StoreWork work, const std::string& from_url,
+                            const std::string& to_url, grpc::ServerWriter<v1::StoreProgress>& writer);
 
   ControlBackend& backend_;
   std::atomic<bool> stopping_ = false;

@@ -78,11 +78,16 @@ struct Arguments {
   std::string id;
   std::string output;
   std::string reason;
+  std::string from_url;
+  std::string to_url;
+  bool all = false;
   uint32_t limit = 0;
   uint32_t measure_ms = 0;
   bool open = false;
   bool closed = false;
   bool yes = false;
+  bool all_nodes = false;
+  std::vector<std::string> nodes;
 };
 
 class Commands {
@@ -100,9 +105,18 @@ class Commands {
                                   CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"));
     AddEvents(app);
     AddIncidents(app);
-    CLI::App* dump = Add(app, "dump", "Capture the node now, as an incident of its own",
-                         [this](const Context& context) { return Dump(context, arguments_.reason); });
+    AddStore(app);
+    AddNodes(app);
+    CLI::App* dump =
+        Add(app, "dump", "Capture the node now, as an incident of its own", [this](const Context& context) {
+          return Dump(context, arguments_.reason, arguments_.all_nodes, arguments_.nodes);
+        });
     dump->add_option("--reason", arguments_.reason, "Why, for whoever reads it later")->type_name("TEXT");
+    CLI::Option* all = dump->add_flag("--all", arguments_.all_nodes, "All nodes of the cluster too");
+    dump->add_option("--nodes", arguments_.nodes, "These nodes too: a,b")
+        ->delimiter(',')
+        ->type_name("NODES")
+        ->excludes(all);
     CLI::App* config = Group(app, "config", "The agent's configuration");
     Add(*config, "show", "Every setting in effect", ShowConfig);
     Add(app, "selftest", "Make a disk of its own fail, and see that the agent catches it (root)", SelfTest);
@@ -125,6 +139,15 @@ class Commands {
     added->add_option("ID", arguments_.id, "The incident's id, or any start of it that is unique")
         ->required();
     return added;
+  }
+
+  void AddNodes(CLI::App& app) {
+    CLI::App* node = Group(app, "node", "The nodes of the cluster");
+    Add(*node, "list", "Every node, whether it is alive, and how far its clock is off", ListNodes);
+    Add(*node, "remove", "Forget a node that will not come back",
+        [this](const Context& context) { return RemoveNode(context, arguments_.id); })
+        ->add_option("NAME", arguments_.id, "The node's name")
+        ->required();
   }
 
   void AddEvents(CLI::App& app) {
@@ -162,6 +185,29 @@ class Commands {
     AddWithId(*incident, "delete", "Remove an incident and its captures", [this](const Context& context) {
       return DeleteIncident(context, arguments_.id, arguments_.yes);
     })->add_flag("-y,--yes", arguments_.yes, "Do not ask");
+  }
+
+  void AddStore(CLI::App& app) {
+    CLI::App* store = Group(app, "store", "Where captures are kept");
+    Add(*store, "init", "Take the store as the one meant, and give it a marker", InitStore);
+    Add(*store, "status", "Whether it can be reached, how full it is, what waits for it", ShowStore);
+    Add(*store, "ls", "Every capture in it", ListStore);
+    CLI::App* verify = Add(*store, "verify", "Check every checksum", [this](const Context& context) {
+      return arguments_.all ? VerifyStore(context) : VerifyIncident(context, arguments_.id);
+    });
+    CLI::Option* id = verify->add_option("ID", arguments_.id, "Of one incident, or any start of its id");
+    CLI::Option* all = verify->add_flag("--all", arguments_.all, "Of every capture in the store");
+    all->excludes(id);
+    verify->parse_complete_callback([this] {
+      if (!arguments_.all && arguments_.id.empty()) throw CLI::RequiredError("ID or --all");
+    });
+    Add(*store, "gc", "Apply the limits of [store] now, and clear half uploads", CleanStore);
+    CLI::App* migrate = Add(*store, "migrate", "Copy every capture to another store; the first one is kept",
+                            [this](const Context& context) {
+                              return MigrateStore(context, arguments_.from_url, arguments_.to_url);
+                            });
+    migrate->add_option("FROM", arguments_.from_url, "The url of the one, as in store.url")->required();
+    migrate->add_option("TO", arguments_.to_url, "The url of the other")->required();
   }
 
   Arguments& arguments_;

@@ -121,10 +121,13 @@ Result<> DeleteIncident(const Context& context, const std::string& id, bool conf
   return {};
 }
 
-Result<> Dump(const Context& context, const std::string& reason) {
+Result<> Dump(const Context& context, const std::string& reason, bool all_nodes,
+              const std::vector<std::string>& nodes) {
   FFDC_ASSIGN(const auto client, context.Connect());
   v1::DumpRequest request;
   request.set_reason(reason);
+  request.set_all_nodes(all_nodes);
+  for (const std::string& node : nodes) request.add_nodes(node);
   FFDC_ASSIGN(v1::Incident incident,
               client->Call(&v1::Control::Stub::Dump, request, "cannot capture the node", kWorkLimit));
   if (context.json) {

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <iostream>
 
@@ -13,44 +12,11 @@
 #include "ctl/commands.h"
 #include "ctl/format.h"
 #include "ctl/interrupt.h"
+#include "ctl/progress.h"
 #include "ctl/text.h"
 
 namespace ffdc::ctl {
 namespace {
-
-using std::chrono::steady_clock;
-
-// "  42 %  1.2 MiB of 3.0 MiB  10.0 MiB/s", on a terminal, a few times a second.
-class Progress {
- public:
-  explicit Progress(bool shown) : shown_(shown) {}
-  ~Progress() {
-    if (drawn_) std::cerr << "\r\033[K" << std::flush;
-  }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
-  void Update(uint64_t bytes, uint64_t total_bytes) {
-    const auto now = steady_clock::now();
-    if (!shown_ || now - drawn_at_ < std::chrono::milliseconds(200)) return;
-    drawn_at_ = now;
-    drawn_ = true;
-    const double seconds = std::chrono::duration<double>(now - started_at_).count();
-    std::string line = "\r\033[K";
-    if (total_bytes > 0) line += std::to_string(std::min<uint64_t>(100, bytes * 100 / total_bytes)) + " %  ";
-    line += FormatBytes(bytes);
-    if (total_bytes > 0) line += " of " + FormatBytes(total_bytes);
-    if (seconds > 0)
-      line += "  " + FormatBytes(static_cast<uint64_t>(static_cast<double>(bytes) / seconds)) + "/s";
-    std::cerr << line << std::flush;
-  }
-
- private:
-  bool shown_;
-  bool drawn_ = false;
-  steady_clock::time_point started_at_ = steady_clock::now();
-  steady_clock::time_point drawn_at_ = started_at_;
-};
 
 // FILE.part, which becomes FILE or goes away. What is there and no file (a device, a pipe) is written
 // to as it is: it must not be replaced.

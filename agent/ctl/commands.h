@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "ctl/context.h"
 
@@ -22,10 +23,21 @@ Result<> ShowIncident(const Context& context, const std::string& id);
 Result<> VerifyIncident(const Context& context, const std::string& id);
 Result<> PinIncident(const Context& context, const std::string& id, bool pinned);
 Result<> DeleteIncident(const Context& context, const std::string& id, bool confirmed);
-Result<> Dump(const Context& context, const std::string& reason);
+Result<> Dump(const Context& context, const std::string& reason, bool all_nodes,
+              const std::vector<std::string>& nodes);
+
+Result<> ListNodes(const Context& context);
+Result<> RemoveNode(const Context& context, const std::string& name);
 
 // output: a file, "-" for stdout, or empty for `<short id>.tar`.
 Result<> PullIncident(const Context& context, const std::string& id, const std::string& output);
+
+Result<> InitStore(const Context& context);
+Result<> ShowStore(const Context& context);
+Result<> ListStore(const Context& context);
+Result<> VerifyStore(const Context& context);
+Result<> CleanStore(const Context& context);
+Result<> MigrateStore(const Context& context, const std::string& from_url, const std::string& to_url);
 
 Result<> SelfTest(const Context& context);
 

@@ -152,7 +152,7 @@ Style StyleOf(v1::Severity severity) {
 
 Style StyleOf(v1::CaptureState state) {
   if (state == v1::STORED) return Style::kGreen;
-  return state == v1::FAILED || state == v1::DROPPED ? Style::kRed : Style::kYellow;
+  return state == v1::FAILED || state == v1::DROPPED || state == v1::UNREACHED ? Style::kRed : Style::kYellow;
 }
 
 Style StyleOf(v1::CollectorOutcome outcome) {

@@ -18,10 +18,13 @@ struct Page {
 };
 
 std::string RenderStatus(const v1::Status& status, const Page& page);
+std::string RenderStoreStatus(const v1::Status& status, const Page& page);
+std::string RenderStoreList(const v1::StoreProgress& list, const Page& page);
 std::string RenderProbes(const v1::ProbeList& probes, const Page& page);
 std::string RenderConfig(const v1::Config& config, const Page& page);
 std::string RenderEvents(const v1::EventList& events, const Page& page);
 std::string RenderEventLine(const v1::Event& event, const Page& page);
+std::string RenderNodes(const v1::NodeList& nodes, const Page& page);
 std::string RenderIncidents(const v1::IncidentList& incidents, const Page& page);
 std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page);
 
@@ -39,6 +42,8 @@ std::string Note(std::string_view name, std::string_view text, Style style, cons
 std::string Losses(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page);
 // Losses without a count: what this host does not have. Empty: none.
 std::string Notes(const google::protobuf::RepeatedPtrField<v1::Loss>& losses, const Page& page);
+// Nodes that did not answer, one a line; empty: all did.
+std::string Unanswered(const google::protobuf::RepeatedPtrField<std::string>& nodes, const Page& page);
 // Below each line of `table`, its header too, the block that belongs to it.
 std::string Interleave(std::string_view table, const std::vector<std::string>& blocks);
 std::string Joined(const std::vector<std::string>& parts, std::string_view separator);

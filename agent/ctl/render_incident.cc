@@ -267,6 +267,8 @@ std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page) {
   if (incident.subject().type() == "block_device")
     text += Heading("Device", page) + Device(incident.subject());
   text += Heading(CapturesTitle(incident), page) + Captures(incident, page);
+  if (const std::string nobody = Unanswered(detail.unanswered(), page); !nobody.empty())
+    text += "  " + nobody;
   for (const v1::Manifest& manifest : detail.manifests()) {
     const std::string node = Printable(manifest.node());
     const std::string host =

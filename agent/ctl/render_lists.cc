@@ -19,7 +19,8 @@ Cell CapturesCell(const v1::Incident& incident) {
   const auto& completeness = incident.completeness();
   const auto expected = std::max(completeness.expected(), static_cast<uint32_t>(incident.captures_size()));
   const std::string pinned = incident.pinned() ? ", pinned" : "";
-  for (const v1::CaptureState state : {v1::FAILED, v1::DROPPED, v1::COLLECTING, v1::SEALED, v1::STORED}) {
+  for (const v1::CaptureState state :
+       {v1::UNREACHED, v1::FAILED, v1::DROPPED, v1::COLLECTING, v1::SEALED, v1::STORED}) {
     const auto count =
         std::count_if(incident.captures().begin(), incident.captures().end(),
                       [state](const v1::Capture& capture) { return capture.state() == state; });
@@ -67,7 +68,8 @@ std::string RenderEventLine(const v1::Event& event, const Page& page) {
 }
 
 std::string RenderIncidents(const v1::IncidentList& incidents, const Page& page) {
-  if (incidents.incidents().empty()) return "No incidents.\n";
+  const std::string unanswered = Unanswered(incidents.unanswered(), page);
+  if (incidents.incidents().empty()) return "No incidents.\n" + unanswered;
   std::vector<std::string> ids;
   for (const v1::Incident& incident : incidents.incidents()) ids.push_back(incident.id());
   const std::vector<std::string> short_ids = ShortIds(ids);
@@ -90,7 +92,7 @@ std::string RenderIncidents(const v1::IncidentList& incidents, const Page& page)
                FormatCount(EventCount(incident)),
                CapturesCell(incident)});
   }
-  return table.Render(page.paint);
+  return table.Render(page.paint) + unanswered;
 }
 
 }  // namespace ffdc::ctl

@@ -23,6 +23,13 @@ std::string Problems(const v1::Status& status, const Page& page) {
   return text;
 }
 
+std::string ClusterText(const v1::ClusterStatus& cluster) {
+  return FormatPlural(cluster.members(), "node", "nodes") + ", " + std::to_string(cluster.peers_reachable()) +
+         " of " + FormatPlural(cluster.peers(), "peer", "peers") + " reachable" +
+         (cluster.primary().empty() ? ", no primary" : ", primary " + cluster.primary()) +
+         (cluster.db_reachable() ? "" : ", the cluster DB is NOT REACHABLE") + " (ffdcctl node list)";
+}
+
 std::string StoreText(const v1::StoreStatus& store) {
   std::string text = store.url() + ": " + FormatPlural(store.captures(), "capture", "captures") + ", " +
                      FormatBytes(store.bytes());
@@ -101,6 +108,8 @@ std::string RenderStatus(const v1::Status& status, const Page& page) {
                               std::to_string(status.probes_inactive()) + " inactive (ffdcctl probe list)");
   text += Field("incidents", FormatCount(status.incidents_open()) + " open, " +
                                  FormatCount(status.incidents_total()) + " in all (ffdcctl incident list)");
+  if (status.cluster_status().peers() > 0 || !status.cluster_status().primary().empty())
+    text += Field("cluster", ClusterText(status.cluster_status()));
   text += Field("store", StoreText(status.store()));
   text += Field("spool", SpoolText(status.spool()));
   text += Field("recorder", RecorderText(status.recorder()));

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // path.degraded of an endpoint: connections to a watched endpoint fail, or nothing that is
-// sent there is acknowledged. One event an endpoint; it ends when that stops.
+// sent there is acknowledged. One event an endpoint; it ends when that stops. A connection
+// that is reset and made anew at once is somebody's doing (`nvme reset`, a target that was
+// restarted): resets count when they repeat, or when something else fails too.
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <set>
@@ -15,6 +18,13 @@ namespace {
 
 constexpr uint8_t kTcpSynSent = 2;  // TCP_SYN_SENT
 constexpr size_t kMaxErrors = 8;    // in the fact "error"
+constexpr uint32_t kManyResets = 3;
+constexpr uint64_t kResetsWithinNs = 10ull * kNsPerSecond;
+
+bool IsReset(const ffdc_socket_failure& failure) {
+  return failure.what == FFDC_SOCKET_ERROR && failure.state != kTcpSynSent &&
+         (failure.error == ECONNRESET || failure.error == EPIPE);
+}
 
 std::string ErrorName(int error) {
   const char* name = strerrorname_np(error);
@@ -44,24 +54,46 @@ class EndpointDetector final : public Detector {
     const Endpoint* endpoint =
         events_.world().endpoint ? events_.world().endpoint(address, failure.remote.port) : nullptr;
     if (endpoint == nullptr) return;  // not watched any more
+    const std::string id = endpoint->Id();
+    if (IsReset(failure) && events_.Find(id) == nullptr && !Repeats(resets_[id], failure.header.time_ns))
+      return;
     Note(*endpoint, failure);
   }
 
   void OnTick(const FailureTotals& /*totals*/) override {
     events_.Tick(true);
     std::erase_if(seen_, [this](const auto& entry) { return events_.Find(entry.first) == nullptr; });
+    const uint64_t now = events_.world().clock->MonotonicNs();
+    std::erase_if(resets_,
+                  [now](const auto& entry) { return entry.second.first_ns + kResetsWithinNs < now; });
   }
 
  private:
+  struct Resets {
+    uint64_t first_ns = 0;
+    uint64_t last_ns = 0;
+    uint32_t count = 0;
+  };
   struct Seen {
     std::set<std::string> errors;
     uint32_t retransmits = 0;  // the most in a row
   };
 
+  // The connections of one session are reset together.
+  static bool Repeats(Resets& resets, uint64_t time_ns) {
+    if (resets.count == 0) resets.first_ns = time_ns;
+    if (resets.count == 0 || time_ns > resets.last_ns + kNsPerSecond) ++resets.count;
+    resets.last_ns = time_ns;
+    return resets.count >= kManyResets;
+  }
+
   void Note(const Endpoint& endpoint, const ffdc_socket_failure& failure) {
     const std::string id = endpoint.Id();
     const std::string name = endpoint.Name();
-    v1::Event& event = events_.Note(id, failure.header.time_ns, 1, [&](v1::Event& fresh) {
+    const auto reset = resets_.find(id);
+    const bool was_reset = reset != resets_.end() && events_.Find(id) == nullptr;
+    const uint64_t since_ns = was_reset ? reset->second.first_ns : failure.header.time_ns;
+    v1::Event& event = events_.Note(id, since_ns, 1, [&](v1::Event& fresh) {
       v1::Subject& subject = *fresh.mutable_subject();
       subject.set_type("endpoint");
       subject.set_id(id);
@@ -73,6 +105,7 @@ class EndpointDetector final : public Detector {
       fresh.set_summary(name + " (" + endpoint.source + "): " + Describe(failure));
     });
     Seen& seen = seen_[id];
+    if (was_reset) seen.errors.insert(ErrorName(ECONNRESET));
     if (failure.what == FFDC_SOCKET_RETRANSMIT) {
       seen.retransmits = std::max<uint32_t>(seen.retransmits, failure.retransmits);
       SetFact(event, "retransmits", std::to_string(seen.retransmits));
@@ -85,7 +118,8 @@ class EndpointDetector final : public Detector {
   }
 
   OpenEvents events_;
-  std::map<std::string, Seen> seen_;  // by endpoint id, of open events
+  std::map<std::string, Resets> resets_;  // by endpoint id, of the last seconds
+  std::map<std::string, Seen> seen_;      // by endpoint id, of open events
 };
 
 FFDC_REGISTER_DETECTOR("endpoint",

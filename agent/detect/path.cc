@@ -215,9 +215,15 @@ class PathDetector final : public Detector {
       if (dev != 0) {
         v1::Subject known = world.subject(dev);
         if (known.id() == view.subject_id) subject = std::move(known);
+        if (world.below) {
+          for (std::string& id : world.below(dev)) event.add_below_ids(std::move(id));
+        }
       }
     }
-    for (const std::string& related : view.related_ids) event.add_related_ids(related);
+    for (const std::string& related : view.related_ids) {
+      event.add_related_ids(related);
+      if (related.starts_with("endpoint:")) event.add_below_ids(related);
+    }
   }
 
   static void Refresh(v1::Event& event, const PathState& view, const Subject& subject) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 #include <string_view>
+#include <tuple>
+#include <unordered_set>
 #include <utility>
 
 #include "base/layers.h"
@@ -11,18 +13,26 @@
 namespace ffdc {
 namespace {
 
-bool StandsOn(const v1::Event& upper, const v1::Event& lower) {
-  return std::find(upper.below_ids().begin(), upper.below_ids().end(), lower.subject().id()) !=
-         upper.below_ids().end();
+// Identities of what failed, without what is only told.
+std::unordered_set<std::string_view> Failed(const google::protobuf::RepeatedPtrField<v1::Event>& events) {
+  std::unordered_set<std::string_view> ids;
+  for (const v1::Event& event : events) {
+    if (event.severity() != v1::INFO) ids.insert(event.subject().id());
+  }
+  return ids;
 }
 
-bool Deeper(const v1::Event& a, const v1::Event& b) {
-  if ((a.severity() == v1::INFO) != (b.severity() == v1::INFO)) return b.severity() == v1::INFO;
-  const Layer layer_a = LayerOf(a.kind());
-  const Layer layer_b = LayerOf(b.kind());
-  if (layer_a != layer_b) return layer_a < layer_b;
-  if (StandsOn(a, b) != StandsOn(b, a)) return StandsOn(b, a);
-  return a.first_mono_ns() < b.first_mono_ns();
+bool StandsOnOne(const v1::Event& event, const std::unordered_set<std::string_view>& failed) {
+  return std::any_of(event.below_ids().begin(), event.below_ids().end(), [&](const std::string& id) {
+    return id != event.subject().id() && failed.contains(id);
+  });
+}
+
+// A path fails and its commands time out, or commands time out and their path is given up:
+// which of the two it was, the time tells.
+Layer DepthOf(const v1::Event& event) {
+  const Layer layer = LayerOf(event.kind());
+  return layer == Layer::kCommand ? Layer::kPath : layer;
 }
 
 }  // namespace
@@ -30,15 +40,25 @@ bool Deeper(const v1::Event& a, const v1::Event& b) {
 bool IsRequested(const v1::Event& event) { return event.domain() == v1::REQUESTED; }
 
 bool IsRecovery(const v1::Event& event) {
-  return event.kind() == "link.up" || event.kind().ends_with(".restored");
+  return event.kind() == "link.up" || event.kind() == "node.joined" || event.kind() == "node.left" ||
+         event.kind().ends_with(".restored");
+}
+
+bool IsClusterWide(std::string_view subject_id) {
+  constexpr std::string_view kPrefixes[] = {
+      "wwid:", "nvme:", "nfs:", "ceph:", "rbd:", "endpoint:", "node:", "cluster_db:"};
+  return std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
+                     [&](std::string_view prefix) { return subject_id.starts_with(prefix); });
 }
 
 const v1::Event& FirstCauseOf(const google::protobuf::RepeatedPtrField<v1::Event>& events) {
-  const v1::Event* deepest = &events.Get(0);
-  for (const v1::Event& event : events) {
-    if (Deeper(event, *deepest)) deepest = &event;
-  }
-  return *deepest;
+  const std::unordered_set<std::string_view> failed = Failed(events);
+  const auto rank = [&failed](const v1::Event& event) {
+    return std::make_tuple(event.severity() == v1::INFO, StandsOnOne(event, failed), DepthOf(event),
+                           event.first_mono_ns());
+  };
+  return *std::min_element(events.begin(), events.end(),
+                           [&rank](const v1::Event& a, const v1::Event& b) { return rank(a) < rank(b); });
 }
 
 void OpenSubjects::Add(const std::string& incident_id, const v1::Event& event) {
@@ -51,6 +71,10 @@ void OpenSubjects::Take(const std::string& incident_id, const v1::Event& event) 
 
 void OpenSubjects::Change(const std::string& incident_id, const v1::Event& event, int by) {
   if (IsRequested(event)) return;
+  if (!node_.empty() && !event.node().empty() && event.node() != node_) {
+    if (IsClusterWide(event.subject().id())) Change(subjects_, event.subject().id(), incident_id, by);
+    return;
+  }
   Change(subjects_, event.subject().id(), incident_id, by);
   for (const std::string& id : event.related_ids()) Change(related_, id, incident_id, by);
 }

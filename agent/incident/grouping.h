@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "ffdc/v1/incident.pb.h"
@@ -19,15 +20,20 @@ namespace ffdc {
 bool IsRequested(const v1::Event& event);
 // "path.restored", "link.up": one moment in which something is well again.
 bool IsRecovery(const v1::Event& event);
+// An identity that every node gives to the same thing: "wwid:...", not "mount:/srv".
+bool IsClusterWide(std::string_view subject_id);
 
-// The first cause of events that belong together: the deepest layer (base/layers.h); in one
-// layer the subject that others stand on; then the earliest. Not what is only told (INFO),
-// unless there is nothing else. events must not be empty.
+// The first cause of events that belong together: of subjects that stand on no other that failed,
+// the deepest layer (base/layers.h; paths and commands count as one), then the earliest. Not what is only
+// told (INFO), unless there is nothing else. events must not be empty.
 const v1::Event& FirstCauseOf(const google::protobuf::RepeatedPtrField<v1::Event>& events);
 
 // Finds the open incidents that an event belongs to by the identities in their events.
 class OpenSubjects {
  public:
+  // node: this one. Of another node's event only a subject that is the same on every node counts.
+  explicit OpenSubjects(std::string node = {}) : node_(std::move(node)) {}
+
   // The identities of an event of this incident. Take away what was added, unchanged.
   void Add(const std::string& incident_id, const v1::Event& event);
   void Take(const std::string& incident_id, const v1::Event& event);
@@ -44,6 +50,7 @@ class OpenSubjects {
   static void Change(Index& index, const std::string& key, const std::string& incident_id, int by);
   void Change(const std::string& incident_id, const v1::Event& event, int by);
 
+  std::string node_;
   Index subjects_;
   Index related_;
 };

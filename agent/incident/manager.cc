@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "incident/completeness.h"
+
 namespace ffdc {
 namespace {
 
@@ -16,10 +18,6 @@ constexpr int kMaxEvents = 64;
 // taken for a failure of its own, which is captured. The longest known: tasks are found hung
 // after 120 s, and the watchdogs of the services that wait for them take some minutes.
 constexpr std::chrono::minutes kFollowsWithin{10};
-
-bool Captured(const v1::Capture& capture) {
-  return capture.state() == v1::SEALED || capture.state() == v1::STORED;
-}
 
 void MergeClients(v1::Incident& incident) {
   std::map<std::pair<std::string, std::string>, v1::Client> merged;
@@ -52,7 +50,8 @@ void Describe(v1::Incident& incident) {
 }
 
 bool SameCondition(const v1::Event& a, const v1::Event& b) {
-  return a.kind() == b.kind() && a.subject().id() == b.subject().id();
+  return a.kind() == b.kind() && a.subject().id() == b.subject().id() &&
+         (a.node() == b.node() || IsClusterWide(a.subject().id()));
 }
 
 bool SameIdentities(const v1::Event& a, const v1::Event& b) {
@@ -65,24 +64,15 @@ uint64_t LastSignNs(const v1::Event& event) {
   return event.kind() == "resource.threshold" ? event.first_mono_ns() : event.last_mono_ns();
 }
 
-std::string CaptureProblem(const v1::Capture& capture) {
-  switch (capture.state()) {
-    case v1::COLLECTING:
-      return "still collecting";
-    case v1::FAILED:
-      return "failed: " + capture.error();
-    case v1::DROPPED:
-      return "dropped: " + capture.error();
-    default:
-      return {};
-  }
-}
-
 }  // namespace
 
 IncidentManager::IncidentManager(IncidentOptions options, const Clock& clock, UuidGenerator& ids,
                                  IncidentCallbacks callbacks)
-    : options_(std::move(options)), clock_(clock), ids_(ids), callbacks_(std::move(callbacks)) {}
+    : options_(std::move(options)),
+      clock_(clock),
+      ids_(ids),
+      callbacks_(std::move(callbacks)),
+      subjects_(options_.node) {}
 
 void IncidentManager::Load(std::vector<v1::Incident> incidents) {
   for (v1::Incident& incident : incidents) {
@@ -90,6 +80,9 @@ void IncidentManager::Load(std::vector<v1::Incident> incidents) {
       open_[incident.id()].quiet_since_ns = clock_.MonotonicNs();
       Index(incident);
     }
+    // As indexes had it that knew of one node alone.
+    if (incident.captures_size() == 1 && incident.captures(0).losses().empty())
+      *incident.mutable_captures(0)->mutable_losses() = incident.completeness().losses();
     std::string id = incident.id();
     incidents_.insert_or_assign(std::move(id), std::move(incident));
   }
@@ -108,7 +101,7 @@ v1::Incident& IncidentManager::Known(const v1::Manifest& manifest) {
   *incident.mutable_last_event_at() = trigger.last_at();
   *incident.mutable_closed_at() = trigger.last_at();
   incident.set_cluster(manifest.cluster());
-  incident.set_origin_node(manifest.node());
+  incident.set_origin_node(manifest.origin_node().empty() ? manifest.node() : manifest.origin_node());
   *incident.add_events() = trigger;
   incident.set_repeat(manifest.repeat());
   Describe(incident);
@@ -249,6 +242,76 @@ v1::Incident& IncidentManager::Open(const v1::Event& event) {
   return incidents_[id] = std::move(incident);
 }
 
+bool IncidentManager::OpenRemote(const v1::Incident& seed) {
+  if (incidents_.contains(seed.id()) || seed.events().empty()) return false;
+  v1::Incident& incident = incidents_[seed.id()] = seed;
+  const v1::Event& trigger = incident.events(0);
+  incident.set_cluster(options_.cluster);
+  incident.set_severity(trigger.severity());
+  *incident.mutable_opened_at() = trigger.first_at();
+  *incident.mutable_last_event_at() = trigger.last_at();
+  incident.mutable_events(0)->set_incident_id(incident.id());
+  v1::Capture& capture = OwnCapture(incident);
+  capture.set_state(v1::COLLECTING);
+  *capture.mutable_started_at() = TimeUtil::NanosecondsToTimestamp(clock_.RealtimeNs());
+  Describe(incident);
+  if (IsRequested(trigger)) {
+    incident.set_state(v1::CLOSED);
+    *incident.mutable_closed_at() = trigger.last_at();
+  } else {
+    incident.set_state(v1::OPEN);
+    // Its end comes from its origin's events, which are not told here: it closes once it is quiet.
+    open_[incident.id()].quiet_since_ns = clock_.MonotonicNs();
+    Index(incident);
+  }
+  Changed(incident);
+  return true;
+}
+
+void IncidentManager::Expect(const std::string& id, const std::vector<std::string>& nodes) {
+  const auto found = incidents_.find(id);
+  if (found == incidents_.end() || nodes.empty()) return;
+  for (const std::string& node : nodes) {
+    v1::Capture& capture = CaptureOf(found->second, node);
+    if (capture.state() != v1::CAPTURE_STATE_UNSPECIFIED) continue;
+    capture.set_state(v1::UNREACHED);
+    capture.set_error("it has not answered yet");
+  }
+  Changed(found->second);
+}
+
+bool IncidentManager::PeerCapture(const std::string& id, const v1::Capture& capture) {
+  const auto found = incidents_.find(id);
+  if (found == incidents_.end()) return false;
+  if (capture.node() == options_.node) return true;
+  v1::Capture& known = CaptureOf(found->second, capture.node());
+  if (!IsNewer(capture, known) || capture.SerializeAsString() == known.SerializeAsString()) return true;
+  known = capture;
+  Changed(found->second);
+  return true;
+}
+
+void IncidentManager::PeerEvents(const std::string& id,
+                                 const google::protobuf::RepeatedPtrField<v1::Event>& events) {
+  const auto found = incidents_.find(id);
+  if (found == incidents_.end()) return;
+  v1::Incident& incident = found->second;
+  for (const v1::Event& event : events) {
+    auto known = std::find_if(incident.mutable_events()->begin(), incident.mutable_events()->end(),
+                              [&](const v1::Event& e) { return e.id() == event.id(); });
+    if (known != incident.mutable_events()->end()) {
+      if (known->node() == event.node()) *known = event;
+    } else if (incident.events_size() < kMaxEvents) {
+      *incident.add_events() = event;
+    } else {
+      incident.set_events_left_out(incident.events_left_out() + 1);
+    }
+  }
+  if (events.empty()) return;
+  Describe(incident);
+  Changed(incident);
+}
+
 const v1::Incident& IncidentManager::OpenManual(const std::string& reason) {
   v1::Event event;
   event.set_id(ids_.Next());
@@ -291,12 +354,12 @@ void IncidentManager::Tick() {
   }
 }
 
-v1::Capture& IncidentManager::OwnCapture(v1::Incident& incident) {
+v1::Capture& IncidentManager::CaptureOf(v1::Incident& incident, const std::string& node) {
   for (v1::Capture& capture : *incident.mutable_captures()) {
-    if (capture.node() == options_.node) return capture;
+    if (capture.node() == node) return capture;
   }
   v1::Capture& capture = *incident.add_captures();
-  capture.set_node(options_.node);
+  capture.set_node(node);
   return capture;
 }
 
@@ -313,14 +376,17 @@ bool IncidentManager::Sealed(v1::Incident& incident, const v1::Manifest& manifes
   *capture.mutable_sealed_at() = manifest.sealed_at();
   if (manifest.frozen_mono_ns() > manifest.failure_mono_ns())
     capture.set_frozen_after_ns(manifest.frozen_mono_ns() - manifest.failure_mono_ns());
-  const int64_t sealed_after = TimeUtil::TimestampToNanoseconds(manifest.sealed_at()) -
+  // By this node's wall clock, which may differ from that of the node where it failed.
+  const int64_t offset_ns = manifest.clock_offset().offset_ns();
+  capture.set_uncertainty_ns(manifest.clock_offset().uncertainty_ns());
+  const int64_t sealed_after = TimeUtil::TimestampToNanoseconds(manifest.sealed_at()) - offset_ns -
                                TimeUtil::TimestampToNanoseconds(manifest.trigger().first_at());
   capture.set_sealed_after_ns(static_cast<uint64_t>(std::max<int64_t>(sealed_after, 0)));
   uint32_t ok = 0;
   for (const v1::CollectorResult& result : manifest.collectors()) ok += result.outcome() == v1::OK ? 1 : 0;
   capture.set_collectors_ok(ok);
   capture.set_collectors_failed(static_cast<uint32_t>(manifest.collectors_size()) - ok);
-  *incident.mutable_completeness()->mutable_losses() = manifest.losses();
+  *capture.mutable_losses() = manifest.losses();
   return true;
 }
 
@@ -409,26 +475,6 @@ std::vector<std::string> IncidentManager::KeepIds() const {
 void IncidentManager::Changed(v1::Incident& incident) {
   SettleCompleteness(incident);
   callbacks_.changed(incident);
-}
-
-void IncidentManager::SettleCompleteness(v1::Incident& incident) const {
-  v1::Completeness& complete = *incident.mutable_completeness();
-  uint32_t captured = 0;
-  uint32_t stored = 0;
-  complete.clear_missing();
-  for (const v1::Capture& capture : incident.captures()) {
-    captured += Captured(capture) ? 1 : 0;
-    stored += capture.state() == v1::STORED ? 1 : 0;
-    if (!Captured(capture)) complete.add_missing(capture.node() + ": " + CaptureProblem(capture));
-  }
-  const auto expected = static_cast<uint32_t>(incident.captures_size());
-  complete.set_expected(expected);
-  complete.set_captured(captured);
-  complete.set_stored(stored);
-  // A loss of count 0 is a note: something this host does not have.
-  const bool lost = std::any_of(complete.losses().begin(), complete.losses().end(),
-                                [](const v1::Loss& loss) { return loss.count() != 0; });
-  complete.set_complete(stored == expected && !lost);
 }
 
 }  // namespace ffdc

@@ -51,6 +51,14 @@ class IncidentManager {
   // (incident/grouping.h), or opens one. One that connects two open incidents does not merge
   // them. A recovery opens none. Returns the incident's id; empty: none.
   std::string OnEvent(const v1::Event& event, bool ended);
+  // Another node's incident, captured here under its id. seed: id, origin_node, repeat, reason and the
+  // event that opened it, its *_mono_ns as of this node's clock. False: it is known already.
+  bool OpenRemote(const v1::Incident& seed);
+  // These nodes were alerted: each owes a capture.
+  void Expect(const std::string& id, const std::vector<std::string>& nodes);
+  // What another node says of its own capture, and its own events that joined. False: no such incident.
+  bool PeerCapture(const std::string& id, const v1::Capture& capture);
+  void PeerEvents(const std::string& id, const google::protobuf::RepeatedPtrField<v1::Event>& events);
   // An incident that a person asked for.
   const v1::Incident& OpenManual(const std::string& reason);
   void Tick();  // closes what is quiet; once a second
@@ -90,9 +98,9 @@ class IncidentManager {
   void Close(v1::Incident& incident);
   v1::Incident& Known(const v1::Manifest& manifest);
   bool Sealed(v1::Incident& incident, const v1::Manifest& manifest);
-  v1::Capture& OwnCapture(v1::Incident& incident);
+  v1::Capture& CaptureOf(v1::Incident& incident, const std::string& node);
+  v1::Capture& OwnCapture(v1::Incident& incident) { return CaptureOf(incident, options_.node); }
   void Changed(v1::Incident& incident);
-  void SettleCompleteness(v1::Incident& incident) const;
 
   IncidentOptions options_;
   const Clock& clock_;

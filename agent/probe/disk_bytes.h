@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many bytes each disk read and wrote since it is there, from /proc/diskstats:
-// the kernel's own counters, which wait for no disk. Loop thread only.
+// How many bytes each disk read and wrote in the last second. Loop thread only.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
-#include <string_view>
 
-#include "base/fd.h"
+#include "probe/disk_stats.h"
 
 namespace ffdc {
 
@@ -16,23 +13,19 @@ struct DiskBytes {
   uint64_t read = 0;
   uint64_t written = 0;
 };
-using DiskBytesByDev = std::map<uint32_t, DiskBytes>;  // major << 20 | minor; partitions too
-
-DiskBytesByDev ParseDiskBytes(std::string_view text);
 
 class DiskByteCounter {
  public:
-  explicit DiskByteCounter(const std::string& path = "/proc/diskstats");
+  explicit DiskByteCounter(const std::string& path = "/proc/diskstats") : file_(path) {}
   // Once a second.
   void Tick();
   // Between the last two ticks; nothing of a disk that was not there before.
   [[nodiscard]] DiskBytes LastSecond(uint32_t dev) const;
 
  private:
-  Fd file_;
-  std::string buffer_;
-  DiskBytesByDev now_;
-  DiskBytesByDev before_;
+  DiskStatsFile file_;
+  DiskStatsByDev now_;
+  DiskStatsByDev before_;
 };
 
 }  // namespace ffdc

@@ -16,6 +16,7 @@ namespace {
 constexpr int kPollsBetweenRefreshs = 10;  // Poll() comes twice a second
 // A router's table may change thousands of times a second.
 constexpr uint64_t kMinRouteIntervalNs = 100'000'000;
+constexpr size_t kMaxFailedNeighbours = 1024;  // between two polls
 
 class Links final : public LinkSource {
  public:
@@ -27,7 +28,7 @@ class Links final : public LinkSource {
                                       },
                                       [this](const NeighbourNews& news) {
                                         ++heard_;
-                                        tracker_.OnNeighbour(news);
+                                        OnNeighbour(news);
                                       },
                                       [this] {
                                         ++heard_;
@@ -51,6 +52,7 @@ class Links final : public LinkSource {
     if (refresh_now_ || routes) Refresh();
   }
   void Poll() override {
+    for (const NeighbourNews& news : std::exchange(failed_, {})) tracker_.OnNeighbour(news);
     if (netlink_ && (++polls_ >= kPollsBetweenRefreshs || routes_changed_)) Refresh();
   }
   void SetEndpoints(const std::vector<Endpoint>& endpoints) override {
@@ -82,6 +84,16 @@ class Links final : public LinkSource {
     world.now_ns = [] { return SystemClock().MonotonicNs(); };
     return world;
   }
+  // One that somebody removes is said to fail in the moment before (net/core/neighbour.c,
+  // neigh_delete): what failed is held until the next poll.
+  void OnNeighbour(const NeighbourNews& news) {
+    std::erase_if(failed_, [&](const NeighbourNews& held) {
+      return held.index == news.index && held.address == news.address;
+    });
+    if (news.removed) return;
+    if (!news.failed) return tracker_.OnNeighbour(news);
+    if (failed_.size() < kMaxFailedNeighbours) failed_.push_back(news);
+  }
   void Refresh() {
     polls_ = 0;
     refresh_now_ = routes_changed_ = false;
@@ -91,6 +103,7 @@ class Links final : public LinkSource {
 
   LinkTracker tracker_;
   std::unique_ptr<RouteNetlink> netlink_;
+  std::vector<NeighbourNews> failed_;
   std::string problem_;
   int polls_ = 0;
   bool refresh_now_ = false;

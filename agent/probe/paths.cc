@@ -104,7 +104,10 @@ void Paths::Report(const SubjectPaths& subject) {
     failing_[key] = {subject.paths, left, total};
   }
   if (news.empty()) return;
-  const std::vector<std::string> related = subject.related ? subject.related() : std::vector<std::string>();
+  std::vector<std::string> related = subject.related ? subject.related() : std::vector<std::string>();
+  std::sort(related.begin(), related.end());
+  related.erase(std::unique(related.begin(), related.end()), related.end());
+  std::erase(related, subject.id);  // the paths of NVMe multipath have their head's identity
   for (const PathView* path : news) Emit(subject, *path, left, total, related);
 }
 

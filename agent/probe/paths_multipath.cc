@@ -94,8 +94,8 @@ class MultipathPaths final : public PathTransport {
     size_t live = views.size() - map.failed.size();
     for (; valid && live > *valid; --live) {
       views.pop_back();  // which of them it is, is not known
-      views.push_back({"another path", PathState::State::kLost, "failed before the agent started", 0});
-      std::rotate(views.begin(), views.end() - 1, views.end());
+      const PathView unknown{"(not known)", PathState::State::kLost, "failed before the agent started", 0};
+      views.insert(views.begin() + static_cast<std::ptrdiff_t>(map.failed.size()), unknown);
     }
     const bool whole = live == views.size();
     Report(map, std::move(views));

@@ -28,8 +28,8 @@ namespace {
 using State = PathState::State;
 constexpr size_t kDisksPerPoll = 64;
 constexpr size_t kMaxAsked = 1024;
-constexpr uint32_t kBusyVisits = 2;            // visits in a row that found I/O: the disk is in use
-constexpr uint64_t kSettleNs = 2'000'000'000;  // a new disk is read by those who identify it
+constexpr uint32_t kBusyVisits = 2;  // visits in a row that found I/O: the disk is in use
+constexpr uint32_t kUsedVisits = 6;  // less, and it may have been somebody's look at it
 
 struct Disk {
   uint32_t dev = 0;
@@ -42,7 +42,6 @@ struct Disk {
   bool was_live = false;
   uint32_t busy_visits = 0;
   std::string sectors;  // of its `stat`: changes when I/O completes
-  uint64_t first_seen_ns = 0;
 };
 
 struct Session {
@@ -82,7 +81,7 @@ class ScsiPaths final : public PathTransport {
   void Poll() override {
     if (!std::exchange(listed_, true)) {
       for (const BlockDevice* disk : devices().All()) {
-        if (disk->type == "scsi") See(disk->name, 0);
+        if (disk->type == "scsi") See(disk->name);
       }
     }
     std::set<std::string> visit = std::exchange(asked_, {});
@@ -103,7 +102,7 @@ class ScsiPaths final : public PathTransport {
     if (asked_.size() < kMaxAsked) asked_.insert(name);
   }
 
-  Disk* See(const std::string& name, uint64_t now) {
+  Disk* See(const std::string& name) {
     const auto known = disks_.find(name);
     if (known != disks_.end()) return &known->second;
     const BlockDevice* device = devices().FindByName(name);
@@ -111,7 +110,6 @@ class ScsiPaths final : public PathTransport {
     Disk disk;
     disk.dev = device->dev;
     disk.id = device->subject.id();
-    disk.first_seen_ns = now;
     std::error_code failed;
     // .../host2/session1/target2:0:0/2:0:0:0, .../rport-1:0-2/target1:0:2/1:0:2:0
     const fs::path place = fs::canonical(Folder(name) / "device", failed);
@@ -168,7 +166,7 @@ class ScsiPaths final : public PathTransport {
   }
 
   void Visit(const std::string& name) {
-    Disk* disk = See(name, world_.clock->MonotonicNs());
+    Disk* disk = See(name);
     const BlockDevice* device = disk == nullptr ? nullptr : devices().FindByName(name);
     if (device == nullptr) return Removed(name);  // its uevent was lost
     if (!device->watched) return;
@@ -241,7 +239,7 @@ class ScsiPaths final : public PathTransport {
     std::vector<PathView> paths;
     const Disk* any = nullptr;
     for (const std::string& name : ListFolder(Folder(map) / "slaves").value_or(std::vector<std::string>())) {
-      const Disk* disk = See(name, world_.clock->MonotonicNs());
+      const Disk* disk = See(name);
       if (disk == nullptr) continue;
       paths.push_back(Look(name, *disk));
       any = disk;
@@ -280,9 +278,8 @@ class ScsiPaths final : public PathTransport {
     const Disk disk = std::move(found->second);
     disks_.erase(found);
     if (!disk.map.empty()) return;  // one path of several: device mapper tells
-    const bool settled = world_.clock->MonotonicNs() - disk.first_seen_ns > kSettleNs;
     std::vector<std::string> points = MountsOf(disk.dev);
-    const bool used = disk.held || !points.empty() || (settled && disk.busy_visits >= kBusyVisits);
+    const bool used = disk.held || !points.empty() || disk.busy_visits >= kUsedVisits;
     if (used && disk.was_live && !reports_.Failing(TransportOf(disk), disk.id)) {
       reports_.Report({"block_device",
                        disk.id,

@@ -137,6 +137,7 @@ class Netlink final : public RouteNetlink {
         if (const auto news = ParseLinkNews(message)) sinks.link(*news);
         break;
       case RTM_NEWNEIGH:
+      case RTM_DELNEIGH:
         if (const auto news = ParseNeighbourNews(message)) sinks.neighbour(*news);
         break;
       case RTM_NEWROUTE:
@@ -187,6 +188,8 @@ std::optional<NeighbourNews> ParseNeighbourNews(nl_msg* message) {
   NeighbourNews news;
   news.index = rtnl_neigh_get_ifindex(neighbour);
   news.address = ToIp(rtnl_neigh_get_dst(neighbour));
+  news.removed = nlmsg_hdr(message)->nlmsg_type == RTM_DELNEIGH;
+  if (news.removed && news.address.family != 0) return news;
   const int state = rtnl_neigh_get_state(neighbour);
   news.failed = (state & NUD_FAILED) != 0;
   // Stale: it spoke to us.

@@ -32,6 +32,7 @@ struct NeighbourNews {
   IpAddress address;
   bool failed = false;  // does not answer
   bool answers = false;
+  bool removed = false;  // `ip neighbour flush`: the kernel says before that it failed
 };
 
 struct RouteAnswer {

@@ -7,6 +7,7 @@
 
 #include "base/spool_layout.h"
 #include "store/file_source.h"
+#include "store/known_store.h"
 #include "store/layout.h"
 #include "store/spool.h"
 
@@ -30,18 +31,25 @@ std::optional<SpoolCopy> OpenSpoolCopy(const v1::StoreArgs& args) {
 }
 
 Result<> AddStored(const v1::StoreArgs& args, IncidentCopies* copies) {
-  FFDC_ASSIGN(const auto store, OpenStore(args.store_url(), args.cluster(), args.node()));
+  FFDC_ASSIGN(const auto store, OpenKnownStore(args, StoreUse::kRead));
   FFDC_ASSIGN(const auto nodes, store->Nodes(args.incident_id()));
   if (nodes.empty()) return {};
-  copies->incident = store->Open(args.incident_id(), {}, kIncidentFile);
-  for (const auto& node : nodes) {
-    copies->captures.push_back({node, store->Open(args.incident_id(), node, kManifestFile),
-                                store->Open(args.incident_id(), node, kArchiveFile)});
-  }
+  auto stored = OpenStored(*store, args.incident_id(), nodes);
+  copies->incident = std::move(stored.incident);
+  copies->captures = std::move(stored.captures);
   return {};
 }
 
 }  // namespace
+
+IncidentCopies OpenStored(StoreDriver& store, const std::string& id, const std::vector<std::string>& nodes) {
+  IncidentCopies copies;
+  copies.incident = store.Open(id, {}, kIncidentFile);
+  for (const auto& node : nodes)
+    copies.captures.push_back(
+        {node, store.Open(id, node, kManifestFile), store.Open(id, node, kArchiveFile)});
+  return copies;
+}
 
 Result<IncidentCopies> FindCopies(const v1::StoreArgs& args) {
   FFDC_TRY(CheckIncidentId(args.incident_id()));

@@ -28,4 +28,7 @@ struct IncidentCopies {
 // Code ENOENT: there is none.
 Result<IncidentCopies> FindCopies(const v1::StoreArgs& args);
 
+// Of these nodes, in the store alone.
+IncidentCopies OpenStored(StoreDriver& store, const std::string& id, const std::vector<std::string>& nodes);
+
 }  // namespace ffdc

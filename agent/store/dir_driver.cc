@@ -8,17 +8,25 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
 
+#include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/fs.h"
+#include "base/progress.h"
+#include "base/proto_json.h"
 #include "base/spool_layout.h"
 #include "base/uuid.h"
+#include "ffdc/v1/store.pb.h"
+#include "store/dir_files.h"
 #include "store/file_source.h"
 #include "store/layout.h"
+#include "store/name_claim.h"
+#include "store/resume_copy.h"
 
 namespace ffdc {
 namespace {
@@ -26,7 +34,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kSuffixBytes = 16;
-constexpr auto kHalfUploadAge = std::chrono::hours(1);
+// Far longer than a store is away before its administrator looks: others' half uploads wait for them.
+constexpr auto kHalfUploadAge = std::chrono::hours(24);
 
 // What it means for a store, and what a person can do about it.
 struct Advice {
@@ -55,31 +64,17 @@ Advice AdviceFor(int code) {
   }
 }
 
-Result<> CopyFile(const fs::path& from, const fs::path& to) {
-  FFDC_ASSIGN(const auto source, FileSource::Open(from));
-  const Fd target(open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
-  if (!target.valid()) return FailErrno("cannot create " + to.string());
-  std::string chunk(256u << 10, '\0');
-  for (;;) {
-    FFDC_ASSIGN(const size_t got, source->Read(chunk.data(), chunk.size()));
-    if (got == 0) break;
-    FFDC_TRY(WriteAll(target.get(), std::string_view(chunk).substr(0, got), to.string()));
-  }
-  if (fsync(target.get()) != 0) return FailErrno("cannot fsync " + to.string());
-  return {};
-}
-
 // Reads back what was written, from the disk where the kernel lets us.
 Result<> VerifyCopy(const fs::path& folder, const fs::path& copy, const v1::Manifest& manifest) {
   FFDC_ASSIGN(const auto archive, FileSource::Open(copy / kArchiveFile, Freshness::kFromDisk));
   FFDC_ASSIGN(const Digest digest, DigestOf(*archive));
   if (const auto why = WhyNotArchive(digest, manifest); !why.empty())
-    return Fail("the copy of " + std::string(kArchiveFile) + " reads back wrong: " + why, EIO);
+    return Fail("the copy of " + std::string(kArchiveFile) + " reads back wrong: " + why, EBADMSG);
   FFDC_ASSIGN(const auto source, FileSource::Open(folder / kManifestFile));
   FFDC_ASSIGN(const auto target, FileSource::Open(copy / kManifestFile, Freshness::kFromDisk));
   FFDC_ASSIGN(const std::string expected, ReadText(*source));
   FFDC_ASSIGN(const std::string found, ReadText(*target));
-  if (expected != found) return Fail("the copy of manifest.json reads back wrong", EIO);
+  if (expected != found) return Fail("the copy of manifest.json reads back wrong", EBADMSG);
   return {};
 }
 
@@ -89,29 +84,84 @@ bool IsUploadOf(const std::string& name, const std::string& node) {
          name.compare(kUuidBytes, node.size() + 2, "." + node + ".") == 0;
 }
 
+// Nothing in it was written for long. A folder's own time says nothing of a file that grows.
 bool IsOld(const fs::path& path) {
   std::error_code code;
-  const auto changed = fs::last_write_time(path, code);
-  return !code && fs::file_time_type::clock::now() - changed > kHalfUploadAge;
+  auto changed = fs::last_write_time(path, code);
+  if (code) return false;
+  for (fs::directory_iterator entry(path, code), end; !code && entry != end; entry.increment(code)) {
+    std::error_code ignored;
+    changed = std::max(changed, fs::last_write_time(entry->path(), ignored));
+  }
+  return fs::file_time_type::clock::now() - changed > kHalfUploadAge;
 }
 
 class DirDriver final : public StoreDriver {
  public:
   DirDriver(const std::string& root, const std::string& cluster, std::string node)
       : root_(root),
+        cluster_(cluster),
         node_(std::move(node)),
-        incidents_(fs::path(root) / ClusterFolder(cluster) / "incidents"),
-        tmp_(fs::path(root) / ClusterFolder(cluster) / "tmp") {}
+        base_(fs::path(root) / ClusterFolder(cluster)),
+        incidents_(base_ / "incidents"),
+        tmp_(base_ / "tmp"),
+        lease_(base_ / "lease.json", tmp_, node_) {}
 
-  Result<> Init() override { return {}; }
+  Result<> Init() override {
+    v1::StoreMarker marker;
+    marker.set_format(1);
+    marker.set_id(UuidGenerator(SystemClock()).Next());
+    marker.set_cluster(cluster_);
+    marker.set_created_by(node_);
+    marker.mutable_created_at()->set_seconds(SystemClock().RealtimeNs() / kNsPerSecond);
+    FFDC_ASSIGN(const std::string json, ToJson(marker));
+    auto made = MakeDirs(tmp_);
+    if (made) made = CreateFile(base_ / kStoreFile, json, Temporary(marker.id()));
+    if (!made && made.error().code != EEXIST) return Explain(made.error());
+    CrashPoint("store.marked");
+    return {};
+  }
+
+  Result<std::string> MarkerId() override {
+    const auto source = FileSource::Open(base_ / kStoreFile);
+    // A file in the way of the folder is no store either.
+    if (!source && (source.error().code == ENOENT || source.error().code == ENOTDIR))
+      return Fail(source.error().message, ENOENT);
+    auto text = source ? ReadText(**source) : Unexpected(source.error());
+    if (!text) return Explain(text.error());
+    v1::StoreMarker marker;
+    const auto parsed = FromJson(*text, &marker);
+    if (!parsed) return Unexpected(parsed.error().In((base_ / kStoreFile).string()));
+    if (!IsUuid(marker.id())) return Fail((base_ / kStoreFile).string() + " has no id: restore or remove it");
+    return marker.id();
+  }
+
+  Result<> MayInit() override {
+    std::error_code code;
+    if (fs::exists(incidents_, code)) return {};  // it has been used for longer than stores have markers
+    FFDC_ASSIGN(const std::string point, UnmountedAbove(root_, "/etc/fstab", "/proc"));
+    if (point.empty()) return {};
+    return Fail(
+        "store dir:" + root_ + " is not there: /etc/fstab has a mount at " + point +
+            ", where nothing is mounted: mount it, or run 'ffdcctl store init' if the folder itself is meant",
+        ENOENT);
+  }
+
+  Result<> CheckWriting() override {
+    const fs::path probe = tmp_ / ("check." + node_ + "." + RandomSuffix());
+    const auto written = WriteFileSynced(probe, "x");
+    unlink(probe.c_str());
+    if (!written) return Explain(written.error());
+    return {};
+  }
 
   Result<StoreSpace> Space() override {
     struct statvfs info {};
-    if (statvfs(root_.c_str(), &info) != 0)
-      return Explain({"cannot look at " + root_ + ": " + strerrordesc_np(errno), errno});
+    if (statvfs(base_.c_str(), &info) != 0)
+      return Explain({"cannot look at " + base_.string() + ": " + strerrordesc_np(errno), errno});
     StoreSpace space;
+    space.total_bytes = info.f_blocks * info.f_frsize;
     space.used_bytes = (info.f_blocks - info.f_bfree) * info.f_frsize;
-    space.total_bytes = space.used_bytes + info.f_bavail * info.f_frsize;
     return space;
   }
 
@@ -130,13 +180,18 @@ class DirDriver final : public StoreDriver {
   }
 
   Result<> PutCapture(const std::string& folder, const v1::Manifest& manifest, Transfer& transfer) override {
-    const fs::path copy = Temporary(manifest.incident_id());
-    auto put = CopyIn(folder, copy, manifest);
-    transfer.Sent(manifest.archive_bytes());
+    // Named by its content: a later try goes on with it, and whoever else uses that name writes the same
+    // bytes.
+    const fs::path copy = HalfUpload(manifest.incident_id(), manifest.archive_sha256());
+    auto put = CopyIn(folder, copy, manifest, transfer);
     if (put) put = Publish(copy, manifest);
     if (put) return {};
-    [[maybe_unused]] const auto cleaned = RemoveAll(copy);  // else it is cleared as a half upload
-    if (put.error().code == EEXIST) return put;
+    const int code = put.error().code;
+    // A full store needs the room, and the others are of no use to anybody. Else it stays for the next try.
+    if (code == ENOSPC || code == EDQUOT || code == EBADMSG || code == EEXIST) {
+      [[maybe_unused]] const auto cleaned = RemoveAll(copy);
+    }
+    if (code == EEXIST) return put;
     return Explain(put.error());
   }
 
@@ -160,6 +215,7 @@ class DirDriver final : public StoreDriver {
       if (!ids) continue;  // a stray file
       for (const auto& id : *ids) {
         if (!IsUuid(id) || IncidentFolder(id) != fs::path(date) / id) continue;
+        ReportProgress();
         auto nodes = Nodes(id);
         if (!nodes) return Unexpected(std::move(nodes).error());
         for (const auto& node : *nodes) captures.push_back({id, node, FolderBytes(Folder(id) / node)});
@@ -193,35 +249,58 @@ class DirDriver final : public StoreDriver {
     // Out of sight in one step; what a crash leaves is cleared as a half upload.
     const fs::path doomed = Temporary(incident_id);
     auto removed = RenameDurable(folder, doomed);
+    if (!removed && removed.error().code == ENOENT) return 0;  // another node was faster
     if (removed) removed = RemoveAll(doomed);
     if (!removed) return Explain(removed.error());
     if (node.empty()) rmdir(folder.parent_path().c_str());  // the day's last one
     return bytes;
   }
 
-  Result<> RemoveHalfUploads(bool own) override {
+  Result<> RemoveHalfUploads(bool own, const std::set<std::string>& wanted) override {
     auto names = ListFolder(tmp_);
     if (!names) return Explain(names.error());
     for (const auto& name : *names) {
-      const bool clear = (own && IsUploadOf(name, node_)) || IsOld(tmp_ / name);
-      if (!clear) continue;
-      if (auto removed = RemoveAll(tmp_ / name); !removed) return Explain(removed.error());
+      const bool is_own = IsUploadOf(name, node_);
+      if (is_own && wanted.contains(name.substr(0, kUuidBytes))) continue;
+      if (!(own && is_own) && !IsOld(tmp_ / name)) continue;
+      // Out of its uploader's sight in one step, should there be one after all: it must not publish half of
+      // it.
+      const fs::path doomed = Temporary(name.substr(0, kUuidBytes));
+      auto removed = RenameDurable(tmp_ / name, doomed);
+      if (!removed && removed.error().code == ENOENT) continue;
+      if (removed) removed = RemoveAll(doomed);
+      if (!removed) return Explain(removed.error());
     }
     return {};
   }
 
+  Result<std::string> ClaimName() override {
+    auto other = ffdc::ClaimName(base_ / "nodes" / (node_ + ".json"),
+                                 tmp_ / ("name." + node_ + "." + RandomSuffix()), node_);
+    if (!other) return Explain(other.error());
+    return other;
+  }
+
+  Result<bool> AcquireLease() override { return lease_.Acquire(); }
+  void ReleaseLease() override { lease_.Release(); }
+
  private:
   fs::path Folder(const std::string& incident_id) const { return incidents_ / IncidentFolder(incident_id); }
+  // The two have one form, so that what is left of either is known by its name.
+  fs::path HalfUpload(const std::string& incident_id, const std::string& sha256) const {
+    return tmp_ / (incident_id + "." + node_ + "." + sha256.substr(0, kSuffixBytes));
+  }
   fs::path Temporary(const std::string& incident_id) const {
     return tmp_ / (incident_id + "." + node_ + "." + RandomSuffix());
   }
 
-  static Result<> CopyIn(const fs::path& folder, const fs::path& copy, const v1::Manifest& manifest) {
+  static Result<> CopyIn(const fs::path& folder, const fs::path& copy, const v1::Manifest& manifest,
+                         Transfer& transfer) {
     FFDC_TRY(MakeDirs(copy));
     CrashPoint("ship.tmp_made");
-    FFDC_TRY(CopyFile(folder / kArchiveFile, copy / kArchiveFile));
+    FFDC_TRY(ResumeCopy(folder / kArchiveFile, copy / kArchiveFile, transfer));
     CrashPoint("ship.archive_copied");
-    FFDC_TRY(CopyFile(folder / kManifestFile, copy / kManifestFile));
+    FFDC_TRY(ResumeCopy(folder / kManifestFile, copy / kManifestFile, transfer));
     FFDC_TRY(FsyncPath(copy));
     CrashPoint("ship.copied");
     FFDC_TRY(VerifyCopy(folder, copy, manifest));
@@ -233,7 +312,8 @@ class DirDriver final : public StoreDriver {
     const fs::path folder = Folder(manifest.incident_id());
     FFDC_TRY(MakeDirs(folder));
     auto renamed = RenameDurable(copy, folder / manifest.node());
-    if (!renamed && renamed.error().code == ENOTEMPTY) return Fail(renamed.error().message, EEXIST);
+    if (!renamed && (renamed.error().code == ENOTEMPTY || renamed.error().code == EEXIST))
+      return Fail(renamed.error().message, EEXIST);
     return renamed;
   }
 
@@ -244,9 +324,12 @@ class DirDriver final : public StoreDriver {
   }
 
   std::string root_;
+  std::string cluster_;
   std::string node_;
+  fs::path base_;
   fs::path incidents_;
   fs::path tmp_;
+  FileLease lease_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,16 +47,23 @@ class StoreDriver {
  public:
   virtual ~StoreDriver() = default;
 
-  // Writes the store's marker.
+  // Writes the store's marker file, by which it is known again. One that is there stays.
   virtual Result<> Init() = 0;
+  // The marker's id. Code ENOENT: there is none; EOPNOTSUPP: such a store cannot be mistaken for another one.
+  virtual Result<std::string> MarkerId() { return Fail("this kind of store needs no marker", EOPNOTSUPP); }
+  // Whether a store without a marker that nobody has seen before may be taken for an empty one, and be
+  // initialised by the agent. An error says why not.
+  virtual Result<> MayInit() { return {}; }
   // Makes what the store needs on first use, and checks that it can be written.
   virtual Result<> Prepare() = 0;
+  // Finds out by writing what looking at it does not tell.
+  virtual Result<> CheckWriting() { return {}; }
   virtual Result<StoreSpace> Space() = 0;
   // The same on every node, "ceph:<fsid>/<pool>"; empty: a folder, whose filesystem is known otherwise.
   virtual Result<std::string> PoolId() { return std::string(); }
   // Copies <folder>/{manifest.json,capture.tar.zst} in; returns when the copy is durable, was
   // read back and compared with the manifest, and is visible. Goes on where a former try ended.
-  // Code EEXIST: there is one already.
+  // Code EEXIST: there is one already; EBADMSG: it reads back wrong.
   virtual Result<> PutCapture(const std::string& folder, const v1::Manifest& manifest,
                               Transfer& transfer) = 0;
   // Replaces incident.json.
@@ -71,8 +79,16 @@ class StoreDriver {
   // The whole incident, or only what one node has of it. Returns the bytes freed; none if it is not there.
   virtual Result<uint64_t> Remove(const std::string& incident_id, const std::string& node = {}) = 0;
 
-  // Clears half uploads that nobody can be working on any more; own: all of this node too.
-  virtual Result<> RemoveHalfUploads(bool own) = 0;
+  // Clears half uploads that nobody can be working on any more; own: those of this node too, except of
+  // incidents in `wanted`, which will be continued.
+  virtual Result<> RemoveHalfUploads(bool own, const std::set<std::string>& wanted) = 0;
+  // Notes that this agent uses this node's name. Returns which other one does too, ready to show; empty:
+  // none.
+  virtual Result<std::string> ClaimName() { return std::string(); }
+  // Held by one node at a time while it applies the limits, so that two do not remove twice what is too
+  // much. False: another one holds it now. One whose holder died is taken over after some minutes.
+  virtual Result<bool> AcquireLease() { return true; }
+  virtual void ReleaseLease() {}
 };
 
 // By the url's scheme; all three are checked. node: this node, which names its half uploads.

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/progress.h"
+
 namespace ffdc {
 namespace fs = std::filesystem;
 
@@ -28,6 +30,7 @@ Result<std::unique_ptr<ByteSource>> FileSource::Open(const fs::path& path, Fresh
 }
 
 Result<size_t> FileSource::Read(char* buffer, size_t size) {
+  ReportProgress();
   return ReadSome(fd_.get(), buffer, size, path_);
 }
 

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/launcher.h"
+#include "base/progress.h"
 
 namespace ffdc {
 namespace {

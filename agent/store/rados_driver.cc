@@ -143,7 +143,7 @@ class RadosDriver final : public StoreDriver {
   }
 
   // own makes no difference: what a former try of this node has left is where its next one goes on.
-  Result<> RemoveHalfUploads(bool /*own*/) override {
+  Result<> RemoveHalfUploads(bool /*own*/, const std::set<std::string>& /*wanted*/) override {
     return Explained(ForEachEntry([&](const IndexKey& key, const IndexEntry& entry) -> Result<> {
       const bool given_up = entry.state == State::kUploading && entry.since_s + kHalfUploadAgeS < NowS();
       if (entry.state != State::kRemoving && !given_up) return {};

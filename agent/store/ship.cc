@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 
 #include "base/crash_point.h"
 #include "base/fs.h"
@@ -10,7 +11,9 @@
 #include "base/spool_layout.h"
 #include "store/driver.h"
 #include "store/file_source.h"
+#include "store/known_store.h"
 #include "store/layout.h"
+#include "store/pacer.h"
 #include "store/spool.h"
 
 namespace ffdc {
@@ -50,20 +53,15 @@ Result<Presence> Look(StoreDriver& store, const v1::Manifest& ours) {
   return WhyNotArchive(digest, ours).empty() ? Presence::kSame : Presence::kDamaged;
 }
 
-class Unpaced final : public Transfer {
- public:
-  void Sent(uint64_t /*bytes*/) override {}
-};
-
 // Empty: the capture in the store is ours. Else why it cannot be.
-Result<std::string> Publish(StoreDriver& store, const std::string& folder, const v1::Manifest& manifest) {
+Result<std::string> Publish(StoreDriver& store, const std::string& folder, const v1::Manifest& manifest,
+                            Transfer& transfer) {
   FFDC_ASSIGN(Presence presence, Look(store, manifest));
   if (presence == Presence::kDamaged) {
     FFDC_TRY(store.Remove(manifest.incident_id(), manifest.node()));
     presence = Presence::kAbsent;
   }
   if (presence == Presence::kAbsent) {
-    Unpaced transfer;
     auto put = store.PutCapture(folder, manifest, transfer);
     if (put) return std::string();
     if (put.error().code != EEXIST) return Unexpected(std::move(put).error());
@@ -90,17 +88,22 @@ Result<> WriteIncident(StoreDriver& store, const Spool& spool, const v1::StoreAr
   return store.PutIncident(args.incident_id(), json);
 }
 
-// What the spool holds, checked against its manifest. Fills `reply` if it cannot be shipped.
+// Of the archive in the spool; empty: it is what its manifest says.
+std::string WhyDamaged(const Spool& spool, const v1::Manifest& manifest) {
+  const auto archive = FileSource::Open(spool.Sealed(manifest.incident_id()) / kArchiveFile);
+  const auto digest = archive ? DigestOf(**archive) : Unexpected(archive.error());
+  std::string why = digest ? WhyNotArchive(*digest, manifest) : digest.error().message;
+  if (!why.empty()) why = std::string(kArchiveFile) + ": " + why;
+  return why;
+}
+
+// What can be told without reading all of it. Fills `reply` if it cannot be shipped.
 Result<v1::Manifest> ReadSource(const Spool& spool, const std::string& id, v1::StoreReply* reply) {
   auto manifest = spool.ReadManifest(id);
-  std::string why;
-  if (!manifest) {
-    why = manifest.error().message;
-  } else {
+  std::string why = manifest ? std::string() : manifest.error().message;
+  if (manifest) {
     const auto archive = FileSource::Open(spool.Sealed(id) / kArchiveFile);
-    const auto digest = archive ? DigestOf(**archive) : Unexpected(archive.error());
-    why = digest ? WhyNotArchive(*digest, *manifest) : digest.error().message;
-    if (!why.empty()) why = std::string(kArchiveFile) + ": " + why;
+    if (!archive || (*archive)->size_bytes() != manifest->archive_bytes()) why = WhyDamaged(spool, *manifest);
   }
   if (why.empty()) return manifest;
   FFDC_ASSIGN(*reply->add_damaged(), spool.SetAside(id, why));
@@ -110,7 +113,7 @@ Result<v1::Manifest> ReadSource(const Spool& spool, const std::string& id, v1::S
 // Not in the spool any more: shipped before, by a worker whose answer was lost; or somebody took it away.
 Result<v1::StoreReply> ShippedBefore(const v1::StoreArgs& args) {
   v1::StoreReply reply;
-  FFDC_ASSIGN(const auto store, OpenStore(args.store_url(), args.cluster(), args.node()));
+  FFDC_ASSIGN(const auto store, OpenKnownStore(args, StoreUse::kRead));
   FFDC_ASSIGN(const std::string text, ReadStored(*store, args.incident_id(), args.node(), kManifestFile));
   if (auto manifest = ParseManifest(text)) {
     *reply.add_manifests() = std::move(*manifest);
@@ -118,6 +121,16 @@ Result<v1::StoreReply> ShippedBefore(const v1::StoreArgs& args) {
     reply.set_not_found("it vanished from the spool without being in the store");
   }
   return reply;
+}
+
+// A capture goes where it was sealed for, also after [node] cluster changed.
+Result<std::unique_ptr<StoreDriver>> OpenFor(const v1::StoreArgs& args, const v1::Manifest& manifest) {
+  v1::StoreArgs own = args;
+  if (own.cluster() != manifest.cluster()) {
+    own.set_cluster(manifest.cluster());
+    own.clear_known_store_id();
+  }
+  return OpenKnownStore(own, StoreUse::kWrite);
 }
 
 }  // namespace
@@ -132,9 +145,19 @@ Result<v1::StoreReply> Ship(const v1::StoreArgs& args) {
     return reply;
   }
   CrashPoint("ship.source_checked");
-  FFDC_ASSIGN(const auto store, OpenStore(args.store_url(), manifest->cluster(), args.node()));
+  FFDC_ASSIGN(const auto store, OpenFor(args, *manifest));
   FFDC_TRY(store->Prepare());
-  FFDC_ASSIGN(*reply.mutable_capture_problem(), Publish(*store, spool.Sealed(args.incident_id()), *manifest));
+  Pacer pacer(args.max_bytes_per_second());
+  auto published = Publish(*store, spool.Sealed(args.incident_id()), *manifest, pacer);
+  if (!published) {
+    // The copy of what is damaged reads back wrong, too.
+    const bool is_wrong = published.error().code == EBADMSG;
+    const auto why = is_wrong ? WhyDamaged(spool, *manifest) : std::string();
+    if (why.empty()) return Unexpected(std::move(published).error());
+    FFDC_ASSIGN(*reply.add_damaged(), spool.SetAside(args.incident_id(), why));
+    return reply;
+  }
+  reply.set_capture_problem(*published);
   if (!reply.capture_problem().empty()) return reply;
   CrashPoint("ship.published");
   FFDC_TRY(WriteIncident(*store, spool, args));
@@ -146,7 +169,7 @@ Result<v1::StoreReply> Ship(const v1::StoreArgs& args) {
 }
 
 Result<> RewriteIncident(const v1::StoreArgs& args) {
-  FFDC_ASSIGN(const auto store, OpenStore(args.store_url(), args.cluster(), args.node()));
+  FFDC_ASSIGN(const auto store, OpenKnownStore(args, StoreUse::kRead));
   FFDC_ASSIGN(const auto nodes, store->Nodes(args.incident().id()));
   if (nodes.empty()) return {};  // nothing stored yet, or removed since
   FFDC_ASSIGN(const std::string json, ToJson(args.incident()));

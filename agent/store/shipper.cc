@@ -14,6 +14,9 @@
 #include "base/uuid.h"
 #include "store/backoff.h"
 #include "store/spool_queue.h"
+#include "store/store_args.h"
+#include "store/store_health.h"
+#include "store/store_requests.h"
 #include "store/store_workers.h"
 
 namespace ffdc {
@@ -29,7 +32,6 @@ constexpr seconds kRetainAfterShip{5};
 constexpr int kRetainShare = 20;  // listing a large store takes at most 1/20 of the time
 constexpr seconds kIncidentDelay{1};
 constexpr milliseconds kShortDeadline{10000};
-constexpr uint64_t kSlowestBytesPerMs = 4096;  // on top of the deadline
 constexpr size_t kMaxAbandoned = 2;
 
 Time Now() { return std::chrono::steady_clock::now(); }
@@ -37,7 +39,11 @@ Time Now() { return std::chrono::steady_clock::now(); }
 class ShipperImpl final : public Shipper {
  public:
   ShipperImpl(ShipperOptions options, Launcher& launcher, ShipperCallbacks callbacks)
-      : options_(std::move(options)), callbacks_(std::move(callbacks)), workers_(launcher) {}
+      : options_(std::move(options)),
+        callbacks_(std::move(callbacks)),
+        workers_(launcher),
+        health_(options_.store_url, [this](const StoreState& state) { callbacks_.store_state(state); }),
+        requests_(workers_) {}
 
   void Recover() override {
     recover_wanted_ = true;
@@ -63,11 +69,15 @@ class ShipperImpl final : public Shipper {
     v1::StoreStatus status;
     status.set_url(options_.store_url);
     status.set_reachable(reachable_);
-    for (const auto& error : {store_error_, ship_error_, queue_.problem(), change_error_, retain_error_}) {
+    for (const auto& error :
+         {store_error_, ship_error_, queue_.problem(), change_error_, retain_error_, name_problem_}) {
       if (status.error().empty()) status.set_error(error);
     }
     status.set_bytes(store_bytes_);
     status.set_captures(store_captures_);
+    status.set_id(known_id_);
+    status.set_lost(health_.lost());
+    *status.mutable_space() = space_;
     return status;
   }
 
@@ -84,27 +94,56 @@ class ShipperImpl final : public Shipper {
 
   void Manifests(const std::string& id,
                  std::function<void(Result<std::vector<v1::Manifest>>)> done) override {
-    Ask("store.manifests", id, kShortDeadline, [done = std::move(done)](Result<v1::StoreReply> reply) {
-      if (!reply) return done(Unexpected(std::move(reply).error()));
-      done(std::vector<v1::Manifest>(reply->manifests().begin(), reply->manifests().end()));
-    });
+    requests_.Ask("store.manifests", ReadArgs(id), kShortDeadline, NoteHang(),
+                  [done = std::move(done)](Result<v1::StoreReply> reply) {
+                    if (!reply) return done(Unexpected(std::move(reply).error()));
+                    done(std::vector<v1::Manifest>(reply->manifests().begin(), reply->manifests().end()));
+                  });
   }
 
   void Verify(const std::string& id, std::function<void(Result<v1::VerifyReport>)> done) override {
-    Ask("store.verify", id, options_.deadline * 5, [done = std::move(done)](Result<v1::StoreReply> reply) {
-      if (!reply) return done(Unexpected(std::move(reply).error()));
-      done(std::move(*reply->mutable_verify()));
-    });
+    requests_.Ask("store.verify", ReadArgs(id), options_.deadline, NoteHang(),
+                  [done = std::move(done)](Result<v1::StoreReply> reply) {
+                    if (!reply) return done(Unexpected(std::move(reply).error()));
+                    done(std::move(*reply->mutable_verify()));
+                  });
   }
 
   void Pull(const std::string& id, Fd out_fd, std::function<void(Result<>)> done) override {
-    Ask(
-        "store.pull", id, options_.deadline * 10,
-        [done = std::move(done)](Result<v1::StoreReply> reply) {
-          if (!reply) return done(Unexpected(std::move(reply).error()));
-          done({});
-        },
-        out_fd.get());
+    requests_.Ask("store.pull", ReadArgs(id), options_.deadline, NoteHang(), WithoutReply(std::move(done)),
+                  out_fd.get());
+  }
+
+  void Init(std::function<void(Result<>)> done) override {
+    requests_.Ask("store.init", Args(), std::min(options_.deadline, kShortDeadline), NoteHang(),
+                  [this, done = std::move(done)](Result<v1::StoreReply> reply) {
+                    if (!reply) return done(Unexpected(std::move(reply).error()));
+                    known_id_ = reply->store_id();
+                    remember_wanted_ = true;
+                    store_backoff_.Reset();
+                    next_status_ = Now();
+                    done({});
+                    Pump();
+                  });
+  }
+
+  void RunJob(StoreJob job, const std::string& from_url, const std::string& to_url, Fd out_fd,
+              std::function<void(Result<>)> done) override {
+    auto args = job == StoreJob::kClean ? RetainArgs(false) : Args();
+    if (job == StoreJob::kMigrate) {
+      if (from_url != options_.store_url) args.clear_known_store_id();
+      args.set_store_url(from_url);
+      args.set_to_store_url(to_url);
+    }
+    const bool is_ours = from_url == options_.store_url || to_url == options_.store_url;
+    if (hung_ && (job != StoreJob::kMigrate || is_ours)) return done(Fail(store_error_, EAGAIN));
+    requests_.RunJob(job, args, options_.deadline, NoteHang(), out_fd.get(),
+                     [this, done = std::move(done)](Result<v1::StoreReply> reply) {
+                       if (!reply) return done(Unexpected(std::move(reply).error()));
+                       for (const auto& removed : reply->removed()) Retired(removed);
+                       next_retain_ = std::min(next_retain_, retain_not_before_);
+                       done({});
+                     });
   }
 
   void Remove(const std::string& id, std::function<void(Result<uint64_t>)> done) override {
@@ -122,14 +161,15 @@ class ShipperImpl final : public Shipper {
     std::function<void(Result<uint64_t>)> done;
   };
 
-  v1::StoreArgs Args(const std::string& id = {}) const {
-    v1::StoreArgs args;
-    args.set_store_url(options_.store_url);
-    args.set_spool_dir(options_.spool_dir);
-    args.set_cluster(options_.cluster);
-    args.set_node(options_.node);
-    args.set_incident_id(id);
+  v1::StoreArgs Args(const std::string& id = {}) const { return MakeStoreArgs(options_, known_id_, id); }
+  // For those who read beside everything else: a store that hangs is left out.
+  v1::StoreArgs ReadArgs(const std::string& id) const {
+    auto args = Args(id);
+    if (hung_) args.set_store_problem(store_error_);
     return args;
+  }
+  StoreRequests::Hung NoteHang() {
+    return [this](const StoreOutcome& outcome) { Unreachable(outcome); };
   }
 
   void Pump() {
@@ -142,6 +182,7 @@ class ShipperImpl final : public Shipper {
   void PumpSpool() {
     if (spool_busy_ || !spool_backoff_.Over()) return;
     if (recover_wanted_) return StartRecover();
+    if (remember_wanted_) return StartRemember();
     const auto victims = queue_.Victims(options_.spool_max_bytes);
     if (!victims.empty()) StartDrop(victims);
   }
@@ -166,7 +207,10 @@ class ShipperImpl final : public Shipper {
 
   void StartRecover() {
     StartSpoolWorker("store.recover_spool", Args(), [this](const StoreOutcome& outcome) {
-      if (outcome.ok()) recover_wanted_ = false;
+      if (outcome.ok()) {
+        recover_wanted_ = false;
+        if (known_id_.empty()) known_id_ = outcome.reply.store_id();
+      }
       for (const auto& damaged : outcome.reply.damaged()) SetAside(damaged);
       for (const auto& manifest : outcome.reply.manifests()) {
         if (queue_.Contains(manifest.incident_id())) continue;  // sealed just now
@@ -174,6 +218,13 @@ class ShipperImpl final : public Shipper {
         recovered_.insert(manifest.incident_id());
         callbacks_.found(manifest);
       }
+    });
+  }
+
+  void StartRemember() {
+    auto args = Args();
+    StartSpoolWorker("store.remember", args, [this, args](const StoreOutcome& outcome) {
+      if (outcome.ok() && args.known_store_id() == known_id_) remember_wanted_ = false;
     });
   }
 
@@ -208,7 +259,8 @@ class ShipperImpl final : public Shipper {
   // --- store -------------------------------------------------------------
 
   void PumpStore() {
-    if (store_busy_) return;
+    // Which store is the one meant stands in the spool.
+    if (store_busy_ || recover_wanted_) return;
     const size_t abandoned = workers_.Abandoned();
     if (abandoned < abandoned_before_) {  // one could end: the store may be back
       store_backoff_.Reset();
@@ -246,6 +298,7 @@ class ShipperImpl final : public Shipper {
 
   void Unreachable(const StoreOutcome& outcome) {
     reachable_ = false;
+    check_writing_ |= outcome.hung();
     hung_ = outcome.hung();
     store_error_ = hung_ ? "store " + options_.store_url + " does not answer (" + outcome.error +
                                "): check its mount or disk"
@@ -256,19 +309,34 @@ class ShipperImpl final : public Shipper {
 
   void StartStatus() {
     const auto deadline = std::min(options_.deadline, kShortDeadline);
-    StartStoreWorker("store.status", Args(), deadline, [this](const StoreOutcome& outcome) {
-      if (outcome.hung()) return;
-      if (!outcome.ok()) return Unreachable(outcome);
+    auto args = Args();
+    args.set_check_writing(check_writing_);
+    StartStoreWorker("store.status", args, deadline, [this](const StoreOutcome& outcome) {
+      if (!outcome.ok()) return StatusFailed(outcome);
+      health_.Reached();
       if (!reachable_) {
         ship_backoff_.Reset();
         change_backoff_.Reset();
       }
       reachable_ = true;
       hung_ = false;
+      check_writing_ = false;
+      space_ = outcome.reply.space();
+      name_problem_ = outcome.reply.capture_problem();
+      if (outcome.reply.store_id() != known_id_) {
+        known_id_ = outcome.reply.store_id();
+        remember_wanted_ = true;
+      }
       store_error_.clear();
       store_backoff_.Reset();
       next_status_ = Now() + kStatusInterval;
     });
+  }
+
+  void StatusFailed(const StoreOutcome& outcome) {
+    if (!outcome.hung()) Unreachable(outcome);
+    if (outcome.reply.store_full()) return health_.Reached();
+    health_.Failed(Now() - outcome.elapsed, outcome.hung(), store_error_);
   }
 
   // What kept a write from succeeding may keep all: look at the store as a whole next.
@@ -278,20 +346,19 @@ class ShipperImpl final : public Shipper {
       backoff->Reset();
     } else {
       backoff->Failed();
+      check_writing_ |= !outcome.reply.store_full();
       next_status_ = Now();
     }
   }
 
   bool StartShip() {
-    const bool recovering = recover_wanted_ && spool_busy_;
-    if (recovering || !ship_backoff_.Over()) return false;
+    if (!ship_backoff_.Over()) return false;
     const std::string id = queue_.Next();
     if (id.empty()) return false;
     auto args = Args(id);
     *args.mutable_incident() = callbacks_.incident(id);
     queue_.SetBusy(id, true);
-    const auto extra = milliseconds(queue_.bytes_of(id) / kSlowestBytesPerMs);
-    StartStoreWorker("store.ship", args, options_.deadline + extra,
+    StartStoreWorker("store.ship", args, options_.deadline,
                      [this, id](const StoreOutcome& outcome) { ShipEnded(id, outcome); });
     return true;
   }
@@ -334,15 +401,14 @@ class ShipperImpl final : public Shipper {
     return true;
   }
 
+  v1::StoreArgs RetainArgs(bool own_uploads) const {
+    return MakeRetainArgs(options_, known_id_, own_uploads, queue_.Ids(), callbacks_.keep_ids());
+  }
+
   void StartRetain() {
-    auto args = Args();
-    args.set_max_age_s(options_.max_age_s);
-    args.set_max_bytes(options_.max_bytes);
-    args.set_max_incidents(options_.max_incidents);
     // Of workers that ended; one that hangs may go on with its own.
     const bool clear = !own_uploads_cleared_ && workers_.Abandoned() == 0;
-    args.set_own_uploads(clear);
-    for (auto& id : callbacks_.keep_ids()) args.add_keep_ids(std::move(id));
+    const auto args = RetainArgs(clear);
     StartStoreWorker("store.retain", args, options_.deadline, [this, clear](const StoreOutcome& outcome) {
       retain_error_ = outcome.hung() ? std::string() : outcome.error;
       retain_not_before_ = Now() + outcome.elapsed * kRetainShare;
@@ -352,11 +418,13 @@ class ShipperImpl final : public Shipper {
         store_bytes_ = outcome.reply.bytes();
         store_captures_ = outcome.reply.captures();
       }
-      for (const auto& removed : outcome.reply.removed()) {
-        changes_.erase(removed.id());
-        Dropped(removed.id(), removed.reason());
-      }
+      for (const auto& removed : outcome.reply.removed()) Retired(removed);
     });
+  }
+
+  void Retired(const v1::Removal& removed) {
+    changes_.erase(removed.id());
+    Dropped(removed.id(), removed.reason());
   }
 
   // --- on demand ---------------------------------------------------------
@@ -384,31 +452,18 @@ class ShipperImpl final : public Shipper {
     for (const auto& request : requests) request.done(Fail(store_error_, EAGAIN));
   }
 
-  // Reads; runs beside everything else. A store that hangs is left out.
-  void Ask(const std::string& task, const std::string& id, milliseconds deadline,
-           std::function<void(Result<v1::StoreReply>)> done, int out_fd = -1) {
-    auto args = Args(id);
-    if (hung_) args.set_store_problem(store_error_);
-    workers_.Start(
-        task, args, deadline,
-        [this, done = std::move(done)](StoreOutcome outcome) {
-          if (outcome.outcome == WorkerOutcome::kAbandoned) Unreachable(outcome);
-          if (!outcome.ok()) return done(Fail(outcome.error, outcome.hung() ? ETIMEDOUT : 0));
-          if (!outcome.reply.not_found().empty()) return done(Fail(outcome.reply.not_found(), ENOENT));
-          done(std::move(outcome.reply));
-        },
-        out_fd);
-  }
-
   ShipperOptions options_;
   ShipperCallbacks callbacks_;
   StoreWorkers workers_;
+  StoreHealth health_;
+  StoreRequests requests_;
   SpoolQueue queue_;
   std::map<std::string, Change> changes_;  // incident.json to rewrite
   std::deque<RemovalRequest> removals_;
 
   bool spool_busy_ = false;
   bool recover_wanted_ = false;
+  bool remember_wanted_ = false;
   Backoff spool_backoff_;
   std::string spool_error_;
   uint64_t dropped_ = 0;
@@ -416,6 +471,9 @@ class ShipperImpl final : public Shipper {
   bool store_busy_ = false;
   bool reachable_ = false;
   bool hung_ = false;
+  bool check_writing_ = false;  // looking at it did not tell why a write failed
+  std::string known_id_;        // of the store's marker; empty: never seen
+  v1::StoreSpace space_;
   bool prefer_change_ = false;
   bool own_uploads_cleared_ = false;
   size_t abandoned_before_ = 0;
@@ -429,6 +487,7 @@ class ShipperImpl final : public Shipper {
   std::string ship_error_;
   std::string change_error_;
   std::string retain_error_;
+  std::string name_problem_;
   uint64_t store_bytes_ = 0;
   uint64_t store_captures_ = 0;
   std::set<std::string> recovered_;

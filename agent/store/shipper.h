@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/launcher.h"
 #include "base/result.h"
+#include "base/store_state.h"
 #include "ffdc/v1/capture.pb.h"
 #include "ffdc/v1/control.pb.h"
 
@@ -25,7 +27,9 @@ struct ShipperOptions {
   uint64_t max_age_s = 0;  // retention in the store, 0: no limit
   uint64_t max_bytes = 0;
   uint64_t max_incidents = 0;
-  std::chrono::milliseconds deadline{60000};  // of one store operation
+  uint64_t max_bytes_per_second = 0;          // of what is sent to the store; 0: no cap
+  bool require_marker = false;                // only `ffdcctl store init` initialises the store
+  std::chrono::milliseconds deadline{30000};  // of one store operation, without progress
 };
 
 // All are needed.
@@ -40,7 +44,12 @@ struct ShipperCallbacks {
   std::function<void(const std::string& incident_id, const std::string& reason)> dropped;
   // Found in the spool at the start (sealed in a former life).
   std::function<void(const v1::Manifest&)> found;
+  // The store is lost, or back: once each an outage.
+  std::function<void(const StoreState&)> store_state;
 };
+
+// Work on all of the store that a person asks for.
+enum class StoreJob { kList, kVerify, kClean, kMigrate };
 
 class Shipper {
  public:
@@ -66,6 +75,12 @@ class Shipper {
   virtual void Remove(const std::string& incident_id, std::function<void(Result<uint64_t>)> done) = 0;
   // Writes the incident as one tar archive into out_fd (a pipe's write end); total: announced size.
   virtual void Pull(const std::string& incident_id, Fd out_fd, std::function<void(Result<>)> done) = 0;
+  // Takes the store as the one meant, also after another one or none was found in its place.
+  virtual void Init(std::function<void(Result<>)> done) = 0;
+  // Its progress goes into out_fd (a pipe's write end) as delimited v1::StoreProgress messages; the job ends
+  // when nobody reads them. from, to: of a migration.
+  virtual void RunJob(StoreJob job, const std::string& from_url, const std::string& to_url, Fd out_fd,
+                      std::function<void(Result<>)> done) = 0;
 };
 
 // The worker tasks of this stage ("store.*"), for Launcher::Start.

@@ -15,8 +15,9 @@ constexpr std::chrono::seconds kInterval{60};
 constexpr std::chrono::seconds kFirst{5};
 constexpr std::chrono::seconds kDeadline{20};
 
-PoolFill Fill(const v1::PoolSpace& space, const std::string& pool) {
-  return {.id = space.id(),
+PoolFill Fill(const v1::StoreReply& reply, const std::string& pool) {
+  const v1::StoreSpace& space = reply.space();
+  return {.id = reply.pool_id(),
           .name = pool,
           .used_bytes = space.used_bytes(),
           .total_bytes = space.total_bytes(),
@@ -53,7 +54,7 @@ void SpaceWatch::Ask() {
   workers_.Start("store.space", args_, kDeadline, [this](const StoreOutcome& outcome) {
     asking_ = false;
     problem_.clear();
-    if (outcome.ok() && outcome.reply.has_pool()) return tell_(Fill(outcome.reply.pool(), pool_));
+    if (outcome.ok() && outcome.reply.has_space()) return tell_(Fill(outcome.reply, pool_));
     // What is wrong with the store as a whole is told already.
     if (store_problem_.empty()) problem_ = "cannot tell how full pool " + pool_ + " is: " + outcome.error;
   });

@@ -79,9 +79,11 @@ uint64_t SpoolQueue::bytes() const {
   return sum;
 }
 
-uint64_t SpoolQueue::bytes_of(const std::string& id) const {
-  const auto entry = captures_.find(id);
-  return entry == captures_.end() ? 0 : entry->second.bytes;
+std::vector<std::string> SpoolQueue::Ids() const {
+  std::vector<std::string> ids;
+  ids.reserve(captures_.size());
+  for (const auto& [id, entry] : captures_) ids.push_back(id);
+  return ids;
 }
 
 std::string SpoolQueue::problem() const {

@@ -34,8 +34,8 @@ class SpoolQueue {
   [[nodiscard]] static std::string NameOf(const std::string& path) { return path.substr(path.find('/') + 1); }
 
   [[nodiscard]] bool Contains(const std::string& id) const { return captures_.contains(id); }
+  [[nodiscard]] std::vector<std::string> Ids() const;
   [[nodiscard]] uint64_t bytes() const;
-  [[nodiscard]] uint64_t bytes_of(const std::string& id) const;
   [[nodiscard]] size_t size() const { return captures_.size(); }
   // The first postponed one's; empty: none.
   [[nodiscard]] std::string problem() const;

@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The worker tasks "store.*". Each gets a StoreArgs in fds[0] and leaves a
 // StoreReply in fds[1]; fds[2] is only held (see store_workers.h).
-#include <algorithm>
 #include <cerrno>
-#include <map>
-#include <set>
 
-#include "base/clock.h"
 #include "base/mem_file.h"
-#include "base/proto_json.h"
 #include "base/spool_layout.h"
-#include "base/uuid.h"
 #include "store/copies.h"
 #include "store/driver.h"
 #include "store/file_source.h"
+#include "store/jobs.h"
+#include "store/known_store.h"
 #include "store/layout.h"
+#include "store/migrate.h"
 #include "store/pull.h"
-#include "store/retention.h"
+#include "store/retain.h"
 #include "store/ship.h"
 #include "store/shipper.h"
 #include "store/spool.h"
@@ -37,38 +34,62 @@ struct Task {
   Result<> SaveReply() const { return WriteMessage(fds[1], reply); }
 };
 
-Result<std::unique_ptr<StoreDriver>> Open(const v1::StoreArgs& args) {
-  return OpenStore(args.store_url(), args.cluster(), args.node());
-}
+// There is no room: the store is there all the same.
+bool IsFull(const Error& error) { return error.code == ENOSPC || error.code == EDQUOT; }
 
 Result<> ShipTask(Task& task) {
-  FFDC_ASSIGN(task.reply, Ship(task.args));
+  auto shipped = Ship(task.args);
+  if (!shipped) {
+    task.reply.set_store_full(IsFull(shipped.error()));
+    FFDC_TRY(task.SaveReply());
+    return Unexpected(std::move(shipped).error());
+  }
+  task.reply = std::move(*shipped);
   return {};
 }
 
 Result<> PutIncidentTask(Task& task) { return RewriteIncident(task.args); }
 
-Result<> StatusTask(Task& task) {
-  FFDC_ASSIGN(const auto store, Open(task.args));
-  return store->Prepare();
+void SetSpace(const StoreSpace& space, v1::StoreSpace* shown) {
+  shown->set_used_bytes(space.used_bytes);
+  shown->set_total_bytes(space.total_bytes);
+  shown->set_quota_bytes(space.quota_bytes);
+  shown->set_objects(space.objects);
+  shown->set_quota_objects(space.quota_objects);
 }
 
-Result<> SpaceTask(Task& task) {
-  FFDC_ASSIGN(const auto store, Open(task.args));
-  FFDC_ASSIGN(std::string id, store->PoolId());
-  if (id.empty()) return {};
-  FFDC_ASSIGN(const StoreSpace space, store->Space());
-  auto* pool = task.reply.mutable_pool();
-  pool->set_id(std::move(id));
-  pool->set_used_bytes(space.used_bytes);
-  pool->set_total_bytes(space.total_bytes);
-  pool->set_quota_bytes(space.quota_bytes);
-  pool->set_objects(space.objects);
-  pool->set_quota_objects(space.quota_objects);
+Result<> LookAtStore(Task& task) {
+  FFDC_ASSIGN(const auto store, OpenKnownStore(task.args, StoreUse::kWrite, task.reply.mutable_store_id()));
+  FFDC_TRY(store->Prepare());
+  if (task.args.check_writing()) FFDC_TRY(store->CheckWriting());
+  FFDC_ASSIGN(*task.reply.mutable_capture_problem(), store->ClaimName());
+  // How full it is may be unknown: it works all the same.
+  if (const auto space = store->Space()) SetSpace(*space, task.reply.mutable_space());
   return {};
 }
 
-Result<> RecoverTask(Task& task) { return Spool(task.args.spool_dir()).Recover(&task.reply); }
+Result<> StatusTask(Task& task) {
+  auto looked = LookAtStore(task);
+  if (looked) return {};
+  task.reply.set_store_full(IsFull(looked.error()));
+  FFDC_TRY(task.SaveReply());
+  return looked;
+}
+
+// Asks no more than a monitor: which store it is does not matter, and it may be one that is lost.
+Result<> SpaceTask(Task& task) {
+  FFDC_ASSIGN(const auto store, OpenStore(task.args.store_url(), task.args.cluster(), task.args.node()));
+  FFDC_ASSIGN(*task.reply.mutable_pool_id(), store->PoolId());
+  if (task.reply.pool_id().empty()) return {};
+  FFDC_ASSIGN(const StoreSpace space, store->Space());
+  SetSpace(space, task.reply.mutable_space());
+  return {};
+}
+
+Result<> RecoverTask(Task& task) {
+  FFDC_ASSIGN(*task.reply.mutable_store_id(), ReadKnownStore(task.args));
+  return Spool(task.args.spool_dir()).Recover(&task.reply);
+}
 
 Result<> DropTask(Task& task) {
   const Spool spool(task.args.spool_dir());
@@ -85,7 +106,7 @@ Result<> DropTask(Task& task) {
 Result<> RemoveTask(Task& task) {
   const auto& id = task.args.incident_id();
   FFDC_TRY(CheckIncidentId(id));
-  FFDC_ASSIGN(const auto store, Open(task.args));
+  FFDC_ASSIGN(const auto store, OpenKnownStore(task.args, StoreUse::kRead));
   const Spool spool(task.args.spool_dir());
   const bool spooled = spool.HasSealed(id);
   FFDC_ASSIGN(uint64_t bytes, store->Remove(id));
@@ -132,74 +153,26 @@ Result<> PullTask(Task& task) {
   return Pull(task.args.incident_id(), *copies, task.fds[3]);
 }
 
-template <class Message>
-Result<Message> ReadJson(StoreDriver& store, const std::string& id, const std::string& node,
-                         const std::string& file) {
-  FFDC_ASSIGN(const auto source, store.Open(id, node, file));
-  FFDC_ASSIGN(const std::string text, ReadText(*source));
-  Message message;
-  FFDC_TRY(FromJson(text, &message));
-  return message;
-}
-
-// What stands in the files decides; what cannot be read stays longer.
-void Classify(StoreDriver& store, const std::vector<StoredCapture>& captures,
-              std::vector<StoredIncident>* incidents) {
-  std::map<std::string, std::string> a_node;
-  for (const auto& capture : captures) a_node[capture.incident_id] = capture.node;
-  for (auto& incident : *incidents) {
-    const auto manifest = ReadJson<v1::Manifest>(store, incident.id, a_node[incident.id], kManifestFile);
-    incident.repeat = manifest && manifest->repeat();
-    const auto description = ReadJson<v1::Incident>(store, incident.id, {}, kIncidentFile);
-    if (description && description->pinned()) incident.keep = true;
-  }
-}
-
-std::vector<StoredIncident> Incidents(const std::vector<StoredCapture>& captures, const v1::StoreArgs& args) {
-  const std::set<std::string> keep(args.keep_ids().begin(), args.keep_ids().end());
-  std::map<std::string, StoredIncident> incidents;
-  for (const auto& capture : captures) {
-    auto& incident = incidents[capture.incident_id];
-    incident.id = capture.incident_id;
-    incident.opened_wall_ns = UuidWallNs(capture.incident_id);
-    incident.bytes += capture.bytes;
-    incident.keep = keep.contains(capture.incident_id);
-  }
-  std::vector<StoredIncident> list;
-  list.reserve(incidents.size());
-  for (auto& [id, incident] : incidents) list.push_back(std::move(incident));
-  return list;
-}
-
 Result<> RetainTask(Task& task) {
-  FFDC_ASSIGN(const auto store, Open(task.args));
-  FFDC_TRY(store->RemoveHalfUploads(task.args.own_uploads()));
-  FFDC_ASSIGN(const auto captures, store->List());
-  const RetentionLimits limits{task.args.max_age_s(), task.args.max_bytes(), task.args.max_incidents()};
-  const int64_t now_ns = SystemClock().RealtimeNs();
-  auto incidents = Incidents(captures, task.args);
-  std::set<std::string> removed;
-  if (!PlanRetention(incidents, limits, now_ns).empty()) {
-    Classify(*store, captures, &incidents);
-    auto steps = PlanRetention(incidents, limits, now_ns);
-    steps.resize(std::min(steps.size(), kMaxRemovalsPerRun));
-    for (auto& step : steps) {
-      FFDC_ASSIGN(const uint64_t bytes, store->Remove(step.id));
-      auto* removal = task.reply.add_removed();
-      removal->set_id(step.id);
-      removal->set_reason(step.reason);
-      removal->set_bytes(bytes);
-      FFDC_TRY(task.SaveReply());
-      removed.insert(step.id);
-    }
-  }
-  for (const auto& capture : captures) {
-    if (removed.contains(capture.incident_id)) continue;
-    task.reply.set_bytes(task.reply.bytes() + capture.bytes);
-    task.reply.set_captures(task.reply.captures() + 1);
-  }
+  FFDC_ASSIGN(const auto store, OpenKnownStore(task.args, StoreUse::kWrite));
+  return Retain(*store, task.args, kMaxRemovalsPerRun, &task.reply,
+                [&task](const v1::Removal& /*removal*/) { return task.SaveReply(); });
+}
+
+Result<> InitTask(Task& task) {
+  FFDC_ASSIGN(*task.reply.mutable_store_id(), InitStore(task.args));
   return {};
 }
+
+Result<> RememberTask(Task& task) { return RememberStore(task.args); }
+
+// fds[3]: where the progress of work on the whole store goes.
+Result<> ListTask(Task& task) { return ListStore(task.args, task.fds[3]); }
+Result<> VerifyAllTask(Task& task) { return VerifyStore(task.args, task.fds[3]); }
+Result<> CleanTask(Task& task) {
+  return CleanStore(task.args, task.fds[3], &task.reply, [&task] { return task.SaveReply(); });
+}
+Result<> MigrateTask(Task& task) { return MigrateStore(task.args, task.fds[3]); }
 
 WorkerTask Wrap(Result<> (*run)(Task&)) {
   return [run](std::string_view /*argument*/, std::span<const int> fds) -> Result<std::string> {
@@ -217,12 +190,23 @@ WorkerTask Wrap(Result<> (*run)(Task&)) {
 
 WorkerTasks StoreTasks() {
   return {
-      {"store.ship", Wrap(ShipTask)},           {"store.put_incident", Wrap(PutIncidentTask)},
-      {"store.manifests", Wrap(ManifestsTask)}, {"store.verify", Wrap(VerifyTask)},
-      {"store.remove", Wrap(RemoveTask)},       {"store.pull", Wrap(PullTask)},
-      {"store.retain", Wrap(RetainTask)},       {"store.status", Wrap(StatusTask)},
-      {"store.space", Wrap(SpaceTask)},         {"store.recover_spool", Wrap(RecoverTask)},
+      {"store.ship", Wrap(ShipTask)},
+      {"store.put_incident", Wrap(PutIncidentTask)},
+      {"store.manifests", Wrap(ManifestsTask)},
+      {"store.verify", Wrap(VerifyTask)},
+      {"store.remove", Wrap(RemoveTask)},
+      {"store.pull", Wrap(PullTask)},
+      {"store.retain", Wrap(RetainTask)},
+      {"store.status", Wrap(StatusTask)},
+      {"store.space", Wrap(SpaceTask)},
+      {"store.recover_spool", Wrap(RecoverTask)},
       {"store.drop", Wrap(DropTask)},
+      {"store.init", Wrap(InitTask)},
+      {"store.remember", Wrap(RememberTask)},
+      {"store.list", Wrap(ListTask)},
+      {"store.verify_all", Wrap(VerifyAllTask)},
+      {"store.clean", Wrap(CleanTask)},
+      {"store.migrate", Wrap(MigrateTask)},
   };
 }
 

@@ -200,6 +200,15 @@ struct inode {
 struct file {
 	struct inode *f_inode;
 };
+struct vfsmount {
+	struct super_block *mnt_sb;
+};
+struct path {
+	struct vfsmount *mnt;
+};
+struct nameidata {
+	struct path path;
+};
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;
@@ -230,6 +239,7 @@ struct task_struct {
 	unsigned long nvcsw;
 	unsigned long nivcsw;
 	__u64 start_boottime;
+	struct nameidata *nameidata;
 	struct files_struct *files;
 	struct css_set *cgroups;
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which file the system call is about that a task sleeps in: of those whose first
- * argument is a file descriptor, and that wait for a disk. Everything is read as
- * it may be, while it changes: a task's files can go away any time.
+ * Which file the system call is about that a task sleeps in: the one whose path is
+ * being looked up, or that of the file descriptor, of those calls that wait for a
+ * disk. Everything is read as it may be, while it changes: a task's files can go
+ * away any time.
  */
 #ifndef FFDC_TASK_FILE_BPF_H
 #define FFDC_TASK_FILE_BPF_H
@@ -15,7 +16,7 @@
 
 struct task_file {
 	__u32 dev; /* the disk itself, or its filesystem's; 0: unknown */
-	const char *file_system;
+	const char *file_system; /* NULL: unknown */
 };
 
 #if defined(__TARGET_ARCH_x86)
@@ -91,6 +92,12 @@ static __always_inline int syscall_fd(void *user_regs)
 }
 #endif
 
+static __always_inline void describe_super(struct super_block *sb, struct task_file *file)
+{
+	file->dev = BPF_CORE_READ(sb, s_dev);
+	file->file_system = BPF_CORE_READ(sb, s_type, name);
+}
+
 static __always_inline void describe_inode(struct inode *inode, struct task_file *file)
 {
 	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK) {
@@ -98,22 +105,41 @@ static __always_inline void describe_inode(struct inode *inode, struct task_file
 		file->file_system = "bdev";
 		return;
 	}
-	file->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	file->file_system = BPF_CORE_READ(inode, i_sb, s_type, name);
+	describe_super(BPF_CORE_READ(inode, i_sb), file);
+}
+
+/*
+ * How far open(2), stat(2) and their kin have come on their way (fs/namei.c: it
+ * stands in the task from set_nameidata() to restore_nameidata()).
+ */
+static __always_inline struct super_block *looked_up(struct task_struct *task)
+{
+	struct nameidata *way;
+
+	if (!bpf_core_field_exists(struct nameidata, path))
+		return NULL;
+	way = BPF_CORE_READ(task, nameidata);
+	return way ? BPF_CORE_READ(way, path.mnt, mnt_sb) : NULL;
 }
 
 /* task: as the kernel gave it to the program, not NULL. */
 static __always_inline struct task_file task_file(struct task_struct *task)
 {
-	struct task_file found = {.file_system = "-"};
+	struct task_file found = {};
 	struct file **files, *file = NULL;
+	struct super_block *sb;
 	struct inode *inode;
 	void *regs;
 	int fd;
 
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
-		return found;
 	if (task->flags & PF_KTHREAD)
+		return found;
+	sb = looked_up(task);
+	if (sb) {
+		describe_super(sb, &found);
+		return found;
+	}
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
 		return found;
 	regs = (void *)bpf_task_pt_regs(task);
 	if (!regs)

@@ -15,6 +15,10 @@ _ffdcctl() {
 		return
 		;;
 	--limit | --reason) return ;;
+	--nodes)
+		mapfile -t COMPREPLY < <(compgen -W "$(ffdcctl node list --no-color 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$cur")
+		return
+		;;
 	--measure)
 		mapfile -t COMPREPLY < <(compgen -W '2s 10s 1m' -- "$cur")
 		return
@@ -28,7 +32,7 @@ _ffdcctl() {
 			continue
 		fi
 		case ${COMP_WORDS[i]} in
-		--socket | -o | --output | --limit | --reason | --measure) skip=1 ;;
+		--socket | -o | --output | --limit | --reason | --measure | --nodes) skip=1 ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -36,21 +40,27 @@ _ffdcctl() {
 
 	local reply options='--socket --json --no-color --help'
 	case "${words[*]}" in
-	'') reply='status probe event incident dump config selftest' options+=' --version' ;;
+	'') reply='status probe event incident store node dump config selftest' options+=' --version' ;;
 	probe) reply=list ;;
 	'probe list') options+=' --measure' ;;
 	event) reply='list watch' ;;
 	'event list') options+=' --limit' ;;
 	incident) reply='list show pull verify pin unpin delete' ;;
 	'incident list') options+=' --open --closed --limit' ;;
+	store) reply='init status ls verify gc migrate' ;;
+	'store verify') options+=' --all' ;;
 	config) reply=show ;;
-	dump) options+=' --reason' ;;
+	node) reply='list remove' ;;
+	dump) options+=' --reason --all --nodes' ;;
 	'incident pull'*) options+=' --output' ;;
 	'incident delete'*) options+=' --yes' ;;
 	esac
 	case "${words[*]}" in
-	'incident show' | 'incident pull' | 'incident verify' | 'incident pin' | 'incident unpin' | 'incident delete')
+	'incident show' | 'incident pull' | 'incident verify' | 'incident pin' | 'incident unpin' | 'incident delete' | 'store verify')
 		reply=$(ffdcctl incident list --no-color 2>/dev/null | awk 'NR > 1 { print $1 }')
+		;;
+	'node remove')
+		reply=$(ffdcctl node list --no-color 2>/dev/null | awk 'NR > 1 { print $1 }')
 		;;
 	esac
 	[[ $cur == -* ]] && reply=$options

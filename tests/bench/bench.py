@@ -4,6 +4,7 @@
 Every measurement is made RUNS times, in turns, so that a busy minute of the machine hits
 all of them alike; the median counts. Exit 1 only if something could not be measured."""
 
+import glob
 import json
 import math
 import os
@@ -19,14 +20,18 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
 import rados_bench  # noqa: E402 pylint: disable=wrong-import-position
-from disks import KEEP, LoopDisk, Shown, settle_udev  # noqa: E402 pylint: disable=wrong-import-position
-from harness import BIN, DISK_DIR, Agent, capture_of, stat_fields, wait_for  # noqa: E402 pylint: disable=wrong-import-position
+from disks import KEEP, FaultFs, LoopDisk, Shown, settle_udev  # noqa: E402 pylint: disable=wrong-import-position
+from harness import BIN, DISK_DIR, Agent, capture_of, sha256, stat_fields, wait_for  # noqa: E402 pylint: disable=wrong-import-position
 
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 STORM_FAILURES = int(os.environ.get("BENCH_STORM", "1000000"))
 IDLE_SECONDS = float(os.environ.get("BENCH_IDLE_SECONDS", "30"))
 FREEZES = int(os.environ.get("BENCH_FREEZES", "1000")) // RUNS  # in each run
 SEALS = int(os.environ.get("BENCH_SEALS", "100")) // RUNS
+
+SHIP_MIB = int(os.environ.get("BENCH_SHIP_MIB", "256"))
+HUNG_DISKS = int(os.environ.get("BENCH_HUNG_DISKS", "20"))
+HUNG_CALLS = 50
 
 MIB = 1 << 20
 
@@ -145,6 +150,11 @@ def declare_all(results):
     ok("storm_miscounted", "storm: of the others, counted wrong", "0", "", lambda v: v == 0)
     ok("storm_cpu_percent", "storm: agent, of one core", "<= 10", "%", lambda v: v <= 10)
     ok("storm_rss_mib", "storm: RSS of the agent, highest", "<= 64", "MiB", lambda v: v <= 64)
+    ok("ship_mib_s", "shipping into a directory", "", "MiB/s", lambda v: True)
+    ok("ship_of_tar", "  as a share of tar | zstd to the same place", ">= 0.8", "", lambda v: v >= 0.8)
+    ok("hung_frozen", "store hung: failure -> frozen, p99 of the healthy", "<= 1.1", "", lambda v: v <= 1.1)
+    ok("hung_sealed", "store hung: failure -> sealed, p99 of the healthy", "<= 1.1", "", lambda v: v <= 1.1)
+    ok("hung_ctl", "store hung: ffdcctl status, p99 of the healthy", "<= 1.1", "", lambda v: v <= 1.1)
     ok("idle_rss_mib", "idle: RSS of the agent", "<= 40", "MiB", lambda v: v <= 40)
     ok("idle_pss_mib", "idle: agent and launcher, shared pages once", "<= 40", "MiB", lambda v: v <= 40)
     ok("idle_cpu_percent", "idle: agent and launcher, of one core", "<= 0.2", "%", lambda v: v <= 0.2)
@@ -270,6 +280,94 @@ def measure_idle(results):
         results.add("idle_pss_mib", sum(pss_bytes(pid) for pid in own) / MIB)
 
 
+def sealed_capture(folder, incident_id, raw):
+    """As the agent leaves it in its spool, of one file."""
+    os.makedirs(folder)
+    archive = os.path.join(folder, "capture.tar.zst")
+    pack(raw, archive)
+    manifest = {"format": 1, "incident_id": incident_id, "cluster": "default", "node": "node1",
+                "trigger": {"kind": "manual"}, "archive": "capture.tar.zst",
+                "archive_bytes": os.path.getsize(archive), "archive_sha256": sha256(archive)}
+    with open(os.path.join(folder, "manifest.json"), "w", encoding="utf-8") as file:
+        json.dump(manifest, file)
+
+
+def pack(raw, target):
+    command = 'set -o pipefail; tar -C "$0" -cf - raw | zstd -q -f -o "$1"'
+    subprocess.run(["bash", "-c", command, os.path.dirname(raw), target], check=True)
+
+
+def measure_shipping(results):
+    """A capture of incompressible data, sent, fsynced and read back, against tar | zstd of the same."""
+    with tempfile.TemporaryDirectory(prefix="ffdc-bench.", dir=DISK_DIR) as folder:
+        raw = os.path.join(folder, "raw")
+        subprocess.run(["dd", "if=/dev/urandom", f"of={raw}", "bs=1M", f"count={SHIP_MIB}", "status=none"],
+                       check=True)
+        runtime = os.path.join(folder, "runtime")
+        agent = Agent(folder, runtime, config={"devices": {"include": ["none"]}})
+        incident_id = f"{int(time.time() * 1000):012x}"
+        incident_id = f"{incident_id[:8]}-{incident_id[8:]}-7000-8000-{os.getpid():012x}"
+        sealed_capture(os.path.join(agent.spool, "sealed", incident_id), incident_id, raw)
+        os.makedirs(agent.store)
+        begin = time.monotonic()
+        pack(raw, os.path.join(agent.store, "base.tar.zst"))
+        tar_s = time.monotonic() - begin
+        agent.start(ready=False)
+        try:
+            tmp = os.path.join(agent.cluster_dir, "tmp", incident_id + "*")
+            wait_for(lambda: glob.glob(tmp), "the upload to begin", timeout=60, poll=0.002)
+            begin = time.monotonic()
+            wait_for(agent.stored_folders, "the capture in the store", timeout=600, poll=0.01)
+            ship_s = time.monotonic() - begin
+        finally:
+            agent.kill()
+        results.add("ship_mib_s", SHIP_MIB / ship_s)
+        results.add("ship_of_tar", tar_s / ship_s)
+
+
+def answers_ms(agent):
+    times = []
+    for _ in range(HUNG_CALLS):
+        begin = time.monotonic()
+        agent.status()
+        times.append((time.monotonic() - begin) * 1000)
+    return percentile(times, 99)
+
+
+def measure_hung_store(results):
+    """The same failures, one at a time, with the store well and with the store hung for ever."""
+    seen = {}
+    for mode in ("ok", "hang"):
+        with tempfile.TemporaryDirectory(prefix="ffdc-bench.", dir=DISK_DIR) as folder:
+            below = os.path.join(folder, "below")
+            os.mkdir(below)
+            store = FaultFs(os.path.join(BIN, "faultfs"), os.path.join(folder, "mount"), below)
+            try:
+                with Bed(HUNG_DISKS, size=2 * MIB, incident={"quiet_after": "1h"}, store={"url": "dir:" + store.path}) as bed:
+                    wait_for(lambda b=bed: b.agent.status()["store"]["reachable"], "the store to be reached")
+                    store.set(mode)
+                    if mode == "hang":
+                        bed.agent.ctl("dump")
+                        wait_for(bed.agent.store_incidents, "the store to be lost", timeout=120)
+                    for disk in bed.disks:
+                        disk.lose()
+                        disk.read(1, first=300)
+                        time.sleep(0.5)
+                    def captures(b=bed):
+                        found = [capture_of(i) for i in b.agent.incidents() if i["kind"] == "io.error"]
+                        done = [c for c in found if int(c["sealed_after_ns"]) > 0]
+                        return done if len(done) == HUNG_DISKS else None
+                    found = wait_for(captures, "every capture to be sealed", timeout=120)
+                    seen[mode] = [percentile([int(c["frozen_after_ns"]) for c in found], 99),
+                                  percentile([int(c["sealed_after_ns"]) for c in found], 99),
+                                  answers_ms(bed.agent)]
+                    store.set("ok")
+            finally:
+                store.close()
+    for key, well, hung in zip(("hung_frozen", "hung_sealed", "hung_ctl"), seen["ok"], seen["hang"]):
+        results.add(key, hung / well)
+
+
 def show(rows):
     def number(value):
         if value is None:
@@ -308,6 +406,8 @@ def main():
         details["frozen_ns"] += attempt(measure_freeze) or []
         details["sealed_ns"] += attempt(measure_seal) or []
         details["storm_group_rss_mib"].append(attempt(measure_storm))
+        attempt(measure_shipping)
+        attempt(measure_hung_store)
         attempt(measure_idle)
         attempt(measure_rados)
 

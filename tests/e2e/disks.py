@@ -209,6 +209,33 @@ class LoopDisk:
             raise RuntimeError(f"{count - sum(failed)} of {count} reads of {self.path} did not fail")
 
 
+class FaultFs:
+    """A faultfs: what it shows, or how large its file is, and what it does on command."""
+
+    def __init__(self, binary, mount, shows):
+        self.path = mount
+        os.mkdir(mount)
+        self.server = subprocess.Popen([binary, mount, str(shows)], text=True, stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE)
+        self._answer("ready")
+
+    def _answer(self, expected):
+        answer = self.server.stdout.readline().rstrip("\n")
+        if answer != expected:
+            raise RuntimeError(f"faultfs says '{answer}' instead of '{expected}'")
+
+    def set(self, command):
+        self.server.stdin.write(command + "\n")
+        self.server.stdin.flush()
+        self._answer("done")
+
+    def close(self):
+        if self.server.poll() is None:
+            self.set("ok")
+        run("umount", "-l", self.path, check=False)
+        self.server.communicate(timeout=20)
+
+
 class Mount:
     """A mount of its own; gone at the end whatever happened to it."""
 

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // faultfs FOLDER BYTES: a filesystem of one file, "disk", held in memory, for a
-// loop device that fails on command. Commands are lines on the standard input:
+// loop device that fails on command. faultfs FOLDER /BELOW: one that shows what lies
+// in the folder /BELOW, for a store or a spool that fails on command. Commands are
+// lines on the standard input:
 //
 //   ok            reads and writes work (at first, and again)
 //   eio           they fail
 //   eio FROM TO   those of bytes from FROM to before TO do
 //   short         a read returns half of what was asked for
 //   enospc        a write finds no space
+//   erofs         whatever writes finds it read-only
+//   estale        everything finds what it had open gone
 //   delay MS      they take so long
 //   hang          they wait until the next command
 //
 // Each is answered with "done". The process ends when the folder is unmounted.
 #define FUSE_USE_VERSION 31
+#include <dirent.h>
+#include <fcntl.h>
 #include <fuse3/fuse.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,7 +40,7 @@ namespace {
 
 constexpr const char* kFile = "/disk";
 
-enum class Mode { kOk, kEio, kShort, kNoSpace, kDelay, kHang };
+enum class Mode { kOk, kEio, kShort, kNoSpace, kReadOnly, kStale, kDelay, kHang };
 
 struct Fault {
   Mode mode = Mode::kOk;
@@ -44,6 +51,7 @@ struct Fault {
 
 struct Disk {
   char* bytes = nullptr;
+  std::string below;  // the folder shown; empty: there is only the file
   off_t size = 0;
   std::mutex mutex;
   std::condition_variable changed;
@@ -70,6 +78,8 @@ int Suffer(off_t offset, size_t size, bool write, bool* is_short) {
   const bool hit = fault.to == 0 || (offset < fault.to && offset + static_cast<off_t>(size) > fault.from);
   if (fault.mode == Mode::kEio && hit) return -EIO;
   if (fault.mode == Mode::kNoSpace && write) return -ENOSPC;
+  if (fault.mode == Mode::kReadOnly && write) return -EROFS;
+  if (fault.mode == Mode::kStale) return -ESTALE;
   *is_short = fault.mode == Mode::kShort && !write;
   return 0;
 }
@@ -116,6 +126,93 @@ int Sync(const char*, int, fuse_file_info*) {
   return error;
 }
 
+// --- a folder ---------------------------------------------------------------
+
+// What one call to the folder below gives, after what it has to suffer.
+template <class Call>
+int Pass(bool write, Call call) {
+  bool is_short = false;
+  if (const int error = Suffer(0, 0, write, &is_short); error != 0) return error;
+  const auto result = call();
+  return result < 0 ? -errno : static_cast<int>(result);
+}
+
+std::string Below(const char* path) { return TheDisk().below + path; }
+
+fuse_operations FolderOperations() {
+  fuse_operations operations{};
+  operations.getattr = [](const char* path, struct stat* attributes, fuse_file_info*) {
+    return Pass(false, [&] { return lstat(Below(path).c_str(), attributes); });
+  };
+  operations.statfs = [](const char* path, struct statvfs* info) {
+    return Pass(false, [&] { return statvfs(Below(path).c_str(), info); });
+  };
+  operations.readdir = [](const char* path, void* buffer, fuse_fill_dir_t fill, off_t, fuse_file_info*,
+                          fuse_readdir_flags) {
+    return Pass(false, [&] {
+      DIR* folder = opendir(Below(path).c_str());
+      if (folder == nullptr) return -1;
+      while (const dirent* entry = readdir(folder))
+        fill(buffer, entry->d_name, nullptr, 0, fuse_fill_dir_flags{});
+      return closedir(folder);
+    });
+  };
+  operations.mkdir = [](const char* path, mode_t mode) {
+    return Pass(true, [&] { return mkdir(Below(path).c_str(), mode); });
+  };
+  operations.unlink = [](const char* path) {
+    return Pass(true, [&] { return unlink(Below(path).c_str()); });
+  };
+  operations.rmdir = [](const char* path) { return Pass(true, [&] { return rmdir(Below(path).c_str()); }); };
+  operations.rename = [](const char* from, const char* to, unsigned) {
+    return Pass(true, [&] { return rename(Below(from).c_str(), Below(to).c_str()); });
+  };
+  operations.link = [](const char* from, const char* to) {
+    return Pass(true, [&] { return link(Below(from).c_str(), Below(to).c_str()); });
+  };
+  operations.truncate = [](const char* path, off_t size, fuse_file_info*) {
+    return Pass(true, [&] { return truncate(Below(path).c_str(), size); });
+  };
+  operations.open = [](const char* path, fuse_file_info* file) {
+    file->direct_io = 1;
+    const bool write = (file->flags & O_ACCMODE) != O_RDONLY;
+    return Pass(write, [&] {
+      const int fd = open(Below(path).c_str(), file->flags | O_CLOEXEC);
+      file->fh = static_cast<uint64_t>(fd);
+      return std::min(fd, 0);
+    });
+  };
+  operations.create = [](const char* path, mode_t mode, fuse_file_info* file) {
+    file->direct_io = 1;
+    return Pass(true, [&] {
+      const int fd = open(Below(path).c_str(), file->flags | O_CREAT | O_CLOEXEC, mode);
+      file->fh = static_cast<uint64_t>(fd);
+      return std::min(fd, 0);
+    });
+  };
+  operations.read = [](const char*, char* buffer, size_t size, off_t offset, fuse_file_info* file) {
+    return Pass(false, [&] { return pread(static_cast<int>(file->fh), buffer, size, offset); });
+  };
+  operations.write = [](const char*, const char* buffer, size_t size, off_t offset, fuse_file_info* file) {
+    return Pass(true, [&] { return pwrite(static_cast<int>(file->fh), buffer, size, offset); });
+  };
+  operations.fsync = [](const char*, int, fuse_file_info* file) {
+    return Pass(true, [&] { return fsync(static_cast<int>(file->fh)); });
+  };
+  operations.release = [](const char*, fuse_file_info* file) { return close(static_cast<int>(file->fh)); };
+  return operations;
+}
+
+fuse_operations FileOperations() {
+  fuse_operations operations{};
+  operations.getattr = GetAttributes;
+  operations.open = Open;
+  operations.read = Read;
+  operations.write = Write;
+  operations.fsync = Sync;
+  return operations;
+}
+
 void* Ready(fuse_conn_info*, fuse_config*) {
   std::cout << "ready" << std::endl;
   return nullptr;
@@ -137,6 +234,10 @@ bool Parse(const std::string& line, Fault& fault) {
     fault.mode = Mode::kShort;
   } else if (name == "enospc") {
     fault.mode = Mode::kNoSpace;
+  } else if (name == "erofs") {
+    fault.mode = Mode::kReadOnly;
+  } else if (name == "estale") {
+    fault.mode = Mode::kStale;
   } else if (name == "hang") {
     fault.mode = Mode::kHang;
   } else if (name != "ok") {
@@ -163,29 +264,33 @@ void Obey() {
   Set({});  // nobody could let go of what hangs
 }
 
+bool MakeDisk(Disk& disk) {
+  void* memory = mmap(nullptr, static_cast<size_t>(disk.size), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  disk.bytes = static_cast<char*>(memory);
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Disk& disk = TheDisk();
-  disk.size = argc == 3 ? strtoll(argv[2], nullptr, 10) : 0;
-  if (disk.size <= 0) {
-    fprintf(stderr, "usage: faultfs FOLDER BYTES\n");
+  if (argc == 3 && argv[2][0] == '/') {
+    disk.below = argv[2];
+  } else {
+    disk.size = argc == 3 ? strtoll(argv[2], nullptr, 10) : 0;
+  }
+  if (disk.below.empty() && disk.size <= 0) {
+    fprintf(stderr, "usage: faultfs FOLDER BYTES|/BELOW\n");
     return 2;
   }
-  void* memory = mmap(nullptr, static_cast<size_t>(disk.size), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) {
+  if (disk.below.empty() && !MakeDisk(disk)) {
     perror("faultfs: no memory");
     return 1;
   }
-  disk.bytes = static_cast<char*>(memory);
-  fuse_operations operations{};
+  fuse_operations operations = disk.below.empty() ? FileOperations() : FolderOperations();
   operations.init = Ready;
-  operations.getattr = GetAttributes;
-  operations.open = Open;
-  operations.read = Read;
-  operations.write = Write;
-  operations.fsync = Sync;
   std::thread(Obey).detach();
   char foreground[] = "-f";
   char* arguments[] = {argv[0], foreground, argv[1], nullptr};

@@ -231,7 +231,14 @@ class Agent:
         return event_count(self.incident(incident_id)) + int(self.probe("block_io")["drops"])
 
     def incidents(self):
-        """Oldest first."""
+        """Oldest first, without those of the store itself."""
+        return [i for i in self._incidents() if i["kind"] != "store.lost"]
+
+    def store_incidents(self):
+        """Of the store that could not be reached."""
+        return [i for i in self._incidents() if i["kind"] == "store.lost"]
+
+    def _incidents(self):
         return list(reversed(self.ctl_json("incident", "list").get("incidents", [])))
 
     def incident(self, incident_id):
@@ -254,7 +261,7 @@ class Agent:
         """<store>/.../<incident-id>/<node> of every stored capture."""
         found = []
         for folder, _, files in os.walk(os.path.join(self.cluster_dir, "incidents")):
-            if "capture.tar.zst" in files:
+            if "capture.tar.zst" in files and not of_store(folder):
                 found.append(folder)
         return sorted(found)
 
@@ -270,7 +277,18 @@ class Agent:
         return names_in(os.path.join(self.runtime, "captures"))
 
     def sealed(self):
-        return names_in(os.path.join(self.spool, "sealed"))
+        """As incidents(): without those of the store itself."""
+        folder = os.path.join(self.spool, "sealed")
+        return [name for name in names_in(folder) if not of_store(os.path.join(folder, name))]
+
+
+def of_store(capture_folder):
+    """Was it captured because the store could not be reached?"""
+    try:
+        with open(os.path.join(capture_folder, "manifest.json"), encoding="utf-8") as manifest:
+            return json.load(manifest)["trigger"]["kind"] == "store.lost"
+    except OSError:
+        return False  # it left this moment
 
 
 def capture_of(incident):

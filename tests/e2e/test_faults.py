@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import harness
-from disks import BLOCK, LoopDisk, run
+from disks import BLOCK, FaultFs, LoopDisk, run
 from harness import E2eTest, untar_zst, wait_for
 
 STALL_AFTER_S = 2  # the default of detect.stall_after
@@ -18,37 +18,25 @@ class FaultDisk(LoopDisk):
     """A loop device over the only file of a faultfs."""
 
     def __init__(self, folder, size=16 << 20):
-        self.mount = os.path.join(folder, "faultfs")
-        os.mkdir(self.mount)
-        self.server = subprocess.Popen([os.path.join(harness.BIN, "faultfs"), self.mount, str(size)], text=True,
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._answer("ready")
-        super().__init__(folder, backing=os.path.join(self.mount, "disk"))
-
-    def _answer(self, expected):
-        answer = self.server.stdout.readline().rstrip("\n")
-        if answer != expected:
-            raise RuntimeError(f"faultfs says '{answer}' instead of '{expected}'")
+        self.fault_fs = FaultFs(os.path.join(harness.BIN, "faultfs"), os.path.join(folder, "faultfs"), size)
+        super().__init__(folder, backing=os.path.join(self.fault_fs.path, "disk"))
 
     def set(self, command):
-        self.server.stdin.write(command + "\n")
-        self.server.stdin.flush()
-        self._answer("done")
+        self.fault_fs.set(command)
 
     def dev(self):
         with open(f"/sys/block/{self.name}/dev", encoding="ascii") as file:
             return file.read().strip()
 
     def kill_server(self):
-        self.server.send_signal(signal.SIGKILL)
-        self.server.wait()
+        self.fault_fs.server.send_signal(signal.SIGKILL)
+        self.fault_fs.server.wait()
 
     def restore(self):
-        if self.server.poll() is None:
+        if self.fault_fs.server.poll() is None:
             self.set("ok")
         super().restore()
-        run("umount", "-l", self.mount, check=False)
-        self.server.communicate(timeout=20)
+        self.fault_fs.close()
 
 
 class FaultsTest(E2eTest):

@@ -261,6 +261,15 @@ class LinkTest(E2eTest):
         time.sleep(1.5)
         self.assertEqual(self.agent_.incidents(), [])
 
+    def test_a_flushed_neighbour_is_nothing(self):
+        self.start_agent()
+        self.client(0.1).wait()  # it is known now
+        for _ in range(5):
+            run("ip", "-n", self.here, "neigh", "flush", "dev", "san0")
+            time.sleep(0.7)
+        time.sleep(1)
+        self.assertEqual(self.agent_.incidents(), [])
+
     def test_other_namespaces_are_not_ours(self):
         self.start_agent()
         client = self.spawn(self.there, CLIENT, PORT, 1, 0)  # the same address, reached from there

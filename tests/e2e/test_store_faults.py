@@ -122,15 +122,16 @@ class SpoolQuotaTest(FaultTest):
     def test_repeats_are_dropped_first(self):
         disk, other = self.disk(), self.disk()
         in_the_way = self.file_in_the_way()
-        # Room for three captures or four; there will be six.
+        # Room for three captures or four, and the one of the store itself; there will be six.
         config = {"incident": {"quiet_after": "500ms"}}
         agent = self.agent([disk, other], store=os.path.join(in_the_way, "store"), config=config)
         for each in (disk, other):
             each.lose()
         disk.fail()
+        wait_for(agent.store_incidents, "the store to be lost")
         size = int(capture_of(agent.wait_incidents(1, "SEALED")[0])["bytes"])
         self.assertEqual(agent.stop(), 0)
-        config["spool"] = {"max_bytes": f"{max(4 * size, 65536)}B"}
+        config["spool"] = {"max_bytes": f"{max(5 * size, 65536)}B"}
         agent.start()
         for count in range(2, 6):
             wait_for(lambda: agent.incidents()[-1]["state"] == "CLOSED", "the incident to close")

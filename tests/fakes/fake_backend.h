@@ -2,6 +2,8 @@
 // An agent without an agent: answers the management service with samples.
 #pragma once
 
+#include <fcntl.h>
+#include <google/protobuf/util/delimited_message_util.h>
 #include <sys/socket.h>
 
 #include <map>
@@ -127,8 +129,21 @@ class FakeBackend final : public ControlBackend {
     report.set_bytes_freed(183'500);
     return report;
   }
-  Result<v1::Incident> Dump(const std::string& reason) override {
+  Result<v1::NodeList> ListNodes() override { return Reply(SampleNodes()); }
+  Result<v1::NodeList> RemoveNode(const std::string& name) override {
+    v1::NodeList list = SampleNodes();
+    for (int i = 0; i < list.nodes_size(); ++i) {
+      if (list.nodes(i).name() != name) continue;
+      list.mutable_nodes()->DeleteSubrange(i, 1);
+      return Reply(list);
+    }
+    return Fail("there is no node '" + name + "': see 'ffdcctl node list'", ENOENT);
+  }
+  Result<v1::Incident> Dump(const std::string& reason, bool all_nodes,
+                            const std::vector<std::string>& nodes) override {
     v1::Incident incident = SampleManualIncident();
+    if (all_nodes) incident.add_captures()->set_node("every other node");
+    for (const std::string& node : nodes) incident.add_captures()->set_node(node);
     incident.set_reason(reason);
     return Reply(incident);
   }
@@ -142,6 +157,41 @@ class FakeBackend final : public ControlBackend {
       sinks_.erase(key);
     });
   }
+  Result<v1::StoreStatus> InitStore() override { return Reply(SampleStatus().store()); }
+  // Tells it in two messages.
+  Result<Pull> RunStoreWork(StoreWork work, const std::string& from_url, const std::string& to_url) override {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return FailErrno("pipe2");
+    const std::lock_guard lock(mutex_);
+    Pull pull;
+    pull.pipe = Fd(ends[0]);
+    const Fd input(ends[1]);
+    if (failure_) return Unexpected(*failure_);
+    store_work_.push_back({work, from_url, to_url});
+    v1::StoreProgress rest = store_progress_;
+    v1::StoreProgress first;
+    first.set_captures_total(rest.captures_total());
+    first.set_bytes_total(rest.bytes_total());
+    using google::protobuf::util::SerializeDelimitedToFileDescriptor;
+    SerializeDelimitedToFileDescriptor(first, input.get());
+    SerializeDelimitedToFileDescriptor(rest, input.get());
+    pull.finish = []() -> Result<> { return {}; };
+    return pull;
+  }
+  void SetStoreProgress(v1::StoreProgress progress) {
+    const std::lock_guard lock(mutex_);
+    store_progress_ = std::move(progress);
+  }
+  struct AskedWork {
+    StoreWork work;
+    std::string from_url;
+    std::string to_url;
+  };
+  [[nodiscard]] std::vector<AskedWork> store_work() const {
+    const std::lock_guard lock(mutex_);
+    return store_work_;
+  }
+
   Result<Pull> PullIncident(const std::string& id) override {
     FFDC_TRY(Resolve(id));
     int ends[2];
@@ -199,6 +249,8 @@ class FakeBackend final : public ControlBackend {
 
   mutable std::mutex mutex_;
   std::optional<Error> failure_;
+  v1::StoreProgress store_progress_;
+  std::vector<AskedWork> store_work_;
   std::optional<Error> pull_failure_;
   std::optional<std::pair<std::string, std::string>> verify_problem_;
   std::vector<v1::Incident> incidents_;

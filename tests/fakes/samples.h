@@ -299,6 +299,28 @@ inline v1::Incident SampleManualIncident() {
     summary: "asked for: before the upgrade")pb");
 }
 
+inline v1::NodeList SampleNodes() {
+  v1::NodeList list;
+  const auto add = [&](const char* name, v1::NodeState state) -> v1::Node& {
+    v1::Node& node = *list.add_nodes();
+    node.set_name(name);
+    node.set_state(state);
+    node.set_address(std::string("10.0.0.") + std::to_string(10 + list.nodes_size()) + ":7420");
+    node.set_version("0.1.0");
+    return node;
+  };
+  v1::Node& self = add("db1", v1::ALIVE);
+  self.set_is_self(true);
+  self.set_is_primary(true);
+  v1::Node& ahead = add("db2", v1::ALIVE);
+  ahead.set_clock_offset_ns(3'000'120'000);
+  ahead.set_clock_uncertainty_ns(80'000);
+  ahead.set_round_trip_ns(160'000);
+  add("db3", v1::NODE_FAILED).set_error("no answer in time");
+  add("db4", v1::STOPPED);
+  return list;
+}
+
 inline v1::Status SampleStatus() {
   return FromText<v1::Status>(R"pb(
     node: "db1"

@@ -66,6 +66,18 @@ def raised_ns(event):
     return int(event.get("detected_mono_ns") or event.get("first_mono_ns") or 0)
 
 
+# From the kernel knowing of it (of a stall: since nothing moves, with detect.stall_after at its
+# default) to the agent raising it.
+KNOWN_MS = {"io.error": 1000, "path.lost": 1000, "link.down": 1000, "io.stall": 3000}
+
+
+def known_ms(event):
+    """Time from the kernel's first word to the event; None if the agent does not tell."""
+    if not event.get("detected_mono_ns") or not event.get("first_mono_ns"):
+        return None
+    return (int(event["detected_mono_ns"]) - int(event["first_mono_ns"])) / 1e6
+
+
 def _like(pattern, text):
     return fnmatch.fnmatchcase(text or "", pattern)
 
@@ -118,6 +130,11 @@ def _judge_time(wanted, event, results, patience, verdict):
         verdict.problems.append(f"no time of detection in: {describe(event)}")
         return
     took_ms = (when - results.marks[name]) / 1e6
+    after_ms = known_ms(event)
+    known_limit_ms = KNOWN_MS.get(event["kind"], float("inf")) * patience
+    if after_ms is not None and after_ms > known_limit_ms:
+        verdict.problems.append(f"late: {after_ms:.0f} ms after the kernel knew, expected {known_limit_ms} ms at the "
+                                f"most: {describe(event)}")
     if verdict.detected_ms is None:
         verdict.detected_ms = took_ms
     if took_ms < wanted.get("after_ms", 0):

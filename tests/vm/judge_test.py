@@ -160,6 +160,11 @@ class JudgeTest(unittest.TestCase):
         self.event["first_mono_ns"] = str(MARK_NS + 2_000_000_000)
         self.assert_fails("late: 2000 ms")
 
+    def test_late_after_the_kernel_knew(self):
+        del self.expected["events"][0]["within_ms"]
+        self.event["detected_mono_ns"] = str(MARK_NS + 1_002_000_000)
+        self.assert_fails("late: 1001 ms after the kernel knew")
+
     def test_before_the_fault(self):
         self.event["detected_mono_ns"] = str(MARK_NS - 1_000_000)
         self.assert_fails("too early")

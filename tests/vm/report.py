@@ -8,18 +8,19 @@ import os
 class Row:
     """One test on one kernel."""
 
-    def __init__(self, test, kernel, verdict, seconds):
+    def __init__(self, test, kernel, verdict, seconds, attempt=1):
         self.test = test
         self.kernel = kernel
         self.verdict = verdict
         self.seconds = seconds
+        self.attempt = attempt
 
     @property
     def cell(self):
         if not self.verdict.ok:
             return "FAILED"
         took = self.verdict.detected_ms
-        return "ok" if took is None else f"ok {took:.0f} ms"
+        return ("ok" if took is None else f"ok {took:.0f} ms") + (f" (try {self.attempt})" if self.attempt > 1 else "")
 
 
 def line(row):
@@ -53,12 +54,13 @@ def table(tests, kernels, rows, seconds):
     """Fault x kernel, then why cells are empty, then the count."""
     cells = {(row.test.folder, row.kernel): row.cell for row in rows}
     width = max(len(f"{test.group}/{test.name}") for test in tests) + 2
-    lines = ["", " " * width + "".join(f"{kernel:<14}" for kernel in kernels)]
+    lines = ["", " " * width + "".join(f"{kernel:<20}" for kernel in kernels)]
     left_out = []
     for test in tests:
         name = f"{test.group}/{test.name}"
-        shown = [cells.get((test.folder, kernel), "left out") for kernel in kernels]
-        lines.append(f"{name:<{width}}" + "".join(f"{cell:<14}" for cell in shown).rstrip())
+        shown = [cells.get((test.folder, kernel), "-" if kernel in test.expected.kernels else "left out")
+                 for kernel in kernels]
+        lines.append(f"{name:<{width}}" + "".join(f"{cell:<20}" for cell in shown).rstrip())
         if "left out" in shown:
             missing = [kernel for kernel in kernels if kernel not in test.expected.kernels]
             left_out.append(f"  {name} on {', '.join(missing)}: {test.expected.left_out}")
@@ -75,6 +77,7 @@ def write_json(path, tests, kernels, rows):
         "test": f"{row.test.group}/{row.test.name}",
         "kernel": row.kernel,
         "ok": row.verdict.ok,
+        "attempt": row.attempt,
         "detected_ms": row.verdict.detected_ms,
         "seconds": round(row.seconds, 1),
         "problems": row.verdict.problems,

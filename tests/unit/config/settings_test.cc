@@ -46,16 +46,47 @@ TEST(Settings, EmptyFileIsTheDefaults) {
   for (const SettingText& text : DescribeSettings(settings)) EXPECT_TRUE(text.is_default) << text.key;
 }
 
+// Half a cluster would be a node that waits for others for ever.
+TEST(Settings, AClusterNeedsAllOfItsParts) {
+  const std::string tls = "[tls]\nca = '/a'\ncert = '/b'\nkey = '/c'\n";
+  const std::string peer = "[peer]\nlisten = '10.0.0.1:7420'\n";
+  const std::string db = "[cluster]\ndb = 'etcd://10.0.0.1:2379'\n";
+  EXPECT_TRUE(ParseSettings(db + peer + tls, "f.toml"));
+  EXPECT_EQ(ErrorOf(db + tls), "f.toml:2: cluster.db needs an address for the other nodes: set peer.listen");
+  EXPECT_NE(ErrorOf(db + peer).find("set tls.ca"), std::string::npos);
+  EXPECT_EQ(ErrorOf(peer + tls),
+            "f.toml:2: peer.listen needs a cluster DB that all nodes share: set cluster.db to etcd://...");
+  EXPECT_EQ(
+      ErrorOf(db + "[peer]\nlisten = '[::]:7420'\n" + tls),
+      "f.toml:4: the other nodes cannot reach [::]:7420: set peer.advertise to an address of this node");
+  for (const char* url : {"etcd://db.example:2379", "etcd://10.0.0.1", "etcd://", "sqlite:/x", ""})
+    EXPECT_NE(ErrorOf("[cluster]\ndb = '" + std::string(url) + "'")
+                  .find("must be \"embedded\" or addresses of etcd"),
+              std::string::npos)
+        << url;
+}
+
 TEST(Settings, EveryKeyIsRead) {
   const Settings settings = Parsed(R"(
 [node]
 name = "n-1"
 cluster = "prod.eu_1"
+[cluster]
+db = "etcds://10.0.0.1:2379,[fd00::1]:2379"
+[peer]
+listen = "0.0.0.0:7420"
+advertise = "10.0.0.11:7420"
+[tls]
+ca = "/etc/ffdc/ca.crt"
+cert = "/etc/ffdc/node.crt"
+key = "/etc/ffdc/node.key"
 [store]
 url = "dir:/srv/ffdc"
 max_age = "30d"
 max_bytes = "10GiB"
 max_incidents = 5
+max_bytes_per_second = "1MiB"
+require_marker = true
 [spool]
 path = "/srv/spool"
 max_bytes = "1GiB"
@@ -93,8 +124,12 @@ level = "debug"
   EXPECT_THAT(
       Texts(settings),
       ElementsAre(
-          "node.name = \"n-1\"", "node.cluster = \"prod.eu_1\"", "store.url = \"dir:/srv/ffdc\"",
-          "store.max_age = \"30d\"", "store.max_bytes = \"10GiB\"", "store.max_incidents = 5",
+          "node.name = \"n-1\"", R"(node.cluster = "prod.eu_1")",
+          R"(cluster.db = "etcds://10.0.0.1:2379,[fd00::1]:2379")", R"(peer.listen = "0.0.0.0:7420")",
+          R"(peer.advertise = "10.0.0.11:7420")", R"(tls.ca = "/etc/ffdc/ca.crt")",
+          R"(tls.cert = "/etc/ffdc/node.crt")", R"(tls.key = "/etc/ffdc/node.key")",
+          "store.url = \"dir:/srv/ffdc\"", "store.max_age = \"30d\"", "store.max_bytes = \"10GiB\"",
+          "store.max_incidents = 5", "store.max_bytes_per_second = \"1MiB\"", "store.require_marker = true",
           "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"", "control.socket = \"/run/x.sock\"",
           "devices.include = [\"sda\", \"loop\"]", "devices.exclude = [\"wwid:naa.5000\"]",
           "incident.quiet_after = \"500ms\"", "detect.stall_after = \"5s\"", "detect.retries_per_minute = 10",
@@ -171,7 +206,8 @@ TEST(Settings, ErrorsSayWhereWhatAndWhatToDo) {
        "f.toml:3: devices.include and devices.exclude both name 'sda': take it out of one of them"},
       {"[devics]\ninclude = []", "f.toml:1: unknown section 'devics': did you mean 'devices'?"},
       {"[zzzzzzzz]",
-       "f.toml:1: unknown section 'zzzzzzzz': known here: node, store, spool, control, devices, incident, "
+       "f.toml:1: unknown section 'zzzzzzzz': known here: node, cluster, peer, tls, store, spool, control, "
+       "devices, incident, "
        "detect, watch, resource, periodic, recorder, capture, log"},
       {"quiet_after = \"5s\"", "f.toml:1: unknown key 'quiet_after': did you mean 'incident.quiet_after'?"},
       {"[spool]\nquiet_after = \"5s\"",

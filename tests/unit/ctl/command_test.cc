@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "base/fd.h"
@@ -25,6 +26,7 @@
 namespace ffdc {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
@@ -221,6 +223,26 @@ TEST_F(CommandTest, ChangesSayWhatChanged) {
   EXPECT_EQ(incident.reason(), "why not");
 }
 
+TEST_F(CommandTest, DumpsOfOtherNodesNameThem) {
+  const auto captures = [](const Outcome& outcome) {
+    v1::Incident incident;
+    EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(outcome.out, &incident).ok()) << outcome.out;
+    std::set<std::string> nodes;
+    for (const v1::Capture& capture : incident.captures()) nodes.insert(capture.node());
+    return nodes;
+  };
+  EXPECT_TRUE(captures(Run({"dump", "--all", "--json"})).contains("every other node"));
+  const auto named = captures(Run({"dump", "--nodes", "db2,db3", "--json"}));
+  EXPECT_TRUE(named.contains("db2") && named.contains("db3"));
+  EXPECT_EQ(Run({"dump", "--all", "--nodes", "db2"}).exit_code, 2);
+}
+
+TEST_F(CommandTest, NodesAreListedAndRemoved) {
+  EXPECT_THAT(Run({"node", "list"}).out, HasSubstr("db2"));
+  EXPECT_THAT(Run({"node", "remove", "db3"}).out, HasSubstr("node db3 is removed"));
+  ExpectComplaint(Run({"node", "remove", "db9"}), 1, "there is no node 'db9'");
+}
+
 TEST_F(CommandTest, VerifyNamesTheDamagedFileAndExitsWith1) {
   EXPECT_EQ(Run({"incident", "verify", "019aaf2c"}).exit_code, 0);
   backend_.SetVerifyProblem("db1/capture.tar.zst", "SHA-256 differs from the manifest's");
@@ -232,6 +254,62 @@ TEST_F(CommandTest, VerifyNamesTheDamagedFileAndExitsWith1) {
   v1::VerifyReport report;
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json.out, &report).ok());
   EXPECT_FALSE(report.ok());
+}
+
+TEST_F(CommandTest, StoreCommandsTellWhatWasDone) {
+  v1::StoreProgress progress;
+  progress.set_captures_total(2);
+  progress.set_captures_done(2);
+  progress.set_bytes_total(2048);
+  progress.set_bytes_done(2048);
+  progress.set_finished(true);
+  auto* removed = progress.add_removed();
+  removed->set_incident_id(fakes::kManualId);
+  removed->set_reason("retention: older than 60 s");
+  removed->set_bytes(1024);
+  auto* copy = progress.add_captures();
+  copy->set_incident_id(fakes::kIncidentId);
+  copy->set_node("db1");
+  copy->set_bytes(2048);
+  backend_.SetStoreProgress(progress);
+  EXPECT_THAT(Run({"store", "status"}).out, HasSubstr("reachable"));
+  EXPECT_THAT(Run({"store", "init"}).out, HasSubstr("is the one of this node now"));
+  const Outcome listed = Run({"store", "ls"});
+  EXPECT_THAT(listed.out, AllOf(HasSubstr(fakes::kIncidentId), HasSubstr("db1"), HasSubstr("2.0 KiB")));
+  EXPECT_THAT(Run({"store", "verify", "--all"}).out, HasSubstr("2 captures, 2.0 KiB, every checksum right"));
+  EXPECT_THAT(Run({"store", "gc"}).out,
+              AllOf(HasSubstr("retention: older than 60 s"), HasSubstr("1 incident removed")));
+  const Outcome migrated = Run({"store", "migrate", "dir:/a", "dir:/b"});
+  EXPECT_EQ(migrated.exit_code, 0) << migrated.err;
+  EXPECT_THAT(migrated.out, HasSubstr("2 captures copied and verified"));
+  EXPECT_THAT(migrated.err, IsEmpty()) << "no progress bar where nobody looks";
+  ASSERT_EQ(backend_.store_work().size(), 4u);
+  EXPECT_EQ(backend_.store_work().back().to_url, "dir:/b");
+  ExpectComplaint(Run({"store", "migrate", "dir:/a", "dir:/a"}), 1, "name the same store");
+  ExpectComplaint(Run({"store", "verify"}), 2, "ID or --all");
+  const Outcome json = Run({"store", "ls", "--json"});
+  EXPECT_THAT(json.out, HasSubstr("\"captures_total\": \"2\""));
+}
+
+TEST_F(CommandTest, VerifyOfAllNamesEachBadFileAndExitsWith1) {
+  v1::StoreProgress progress;
+  progress.set_finished(true);
+  auto* problem = progress.add_problems();
+  problem->set_incident_id(fakes::kIncidentId);
+  problem->set_file("db1/capture.tar.zst");
+  problem->set_problem("SHA-256 differs");
+  backend_.SetStoreProgress(progress);
+  const Outcome outcome = Run({"store", "verify", "--all"});
+  ExpectComplaint(outcome, 1, "1 file in the store not as sealed");
+  EXPECT_THAT(outcome.out,
+              HasSubstr(std::string(fakes::kIncidentId) + "/db1/capture.tar.zst: SHA-256 differs"));
+}
+
+TEST_F(CommandTest, WorkThatEndsBeforeItsEndIsNotTakenForDone) {
+  v1::StoreProgress progress;
+  progress.set_captures_done(1);
+  backend_.SetStoreProgress(progress);
+  ExpectComplaint(Run({"store", "verify", "--all"}), 1, "before its end");
 }
 
 TEST_F(CommandTest, PullWritesTheWholeArchiveOrNothing) {

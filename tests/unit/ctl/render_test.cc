@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/fs.h"
+#include "ctl/progress.h"
 #include "ctl/text.h"
 #include "fakes/samples.h"
 
@@ -39,6 +40,17 @@ v1::IncidentDetail Sample() {
   return detail;
 }
 
+TEST(Render, Nodes) { ExpectGolden("nodes", RenderNodes(fakes::SampleNodes(), kPage)); }
+
+TEST(Render, NodesThatDidNotAnswerAreNamed) {
+  v1::IncidentDetail detail = Sample();
+  detail.add_unanswered("db3: no answer in time");
+  EXPECT_NE(RenderIncident(detail, kPage).find("no answer from db3: no answer in time"), std::string::npos);
+  v1::IncidentList list;
+  list.add_unanswered("db3: no answer in time");
+  EXPECT_NE(RenderIncidents(list, kPage).find("no answer from db3: no answer in time"), std::string::npos);
+}
+
 TEST(Render, Incident) { ExpectGolden("incident", RenderIncident(Sample(), kPage)); }
 
 TEST(Render, IncidentOfSeveralLayers) {
@@ -47,6 +59,13 @@ TEST(Render, IncidentOfSeveralLayers) {
   ExpectGolden("incident_chain", RenderIncident(detail, kPage));
   detail.mutable_incident()->set_events_left_out(3);
   EXPECT_NE(RenderIncident(detail, kPage).find("3 events more are not kept"), std::string::npos);
+}
+
+TEST(Render, ProgressLine) {
+  EXPECT_EQ(ProgressLine(1 << 20, 4 << 20, 2, "1 of 3 captures"),
+            "1 of 3 captures  25 % [#####               ] 1.0 MiB of 4.0 MiB  512.0 KiB/s");
+  EXPECT_EQ(ProgressLine(512, 0, 0, ""), "512 B");
+  ExpectFits(ProgressLine(UINT64_MAX / 2, UINT64_MAX, 1, "1,000,000 of 2,000,000 captures"));
 }
 
 TEST(Render, IncidentBeingCaptured) {

@@ -182,8 +182,35 @@ TEST_F(LinkTest, AnEndpointWhoseConnectionsFailIsDegraded) {
   EXPECT_EQ(Fact(Last("path.degraded"), "retransmits"), "4");
   Pass(62);
   EXPECT_EQ(Count("path.degraded", EventPhase::kEnded), 1u);
+  Socket(FFDC_SOCKET_ERROR, EHOSTUNREACH);
+  EXPECT_EQ(Fact(Last("path.degraded"), "error"), "EHOSTUNREACH");
+}
+
+TEST_F(LinkTest, ASessionThatIsResetOnceIsNotDegraded) {
+  for (int connection = 0; connection < 9; ++connection) Socket(FFDC_SOCKET_ERROR, ECONNRESET);
+  Pass(12);
   Socket(FFDC_SOCKET_ERROR, EPIPE);
-  EXPECT_EQ(Fact(Last("path.degraded"), "error"), "EPIPE");
+  Pass(12);
+  EXPECT_TRUE(events_.empty());
+}
+
+TEST_F(LinkTest, ResetsThatRepeatAreAnEvent) {
+  const uint64_t first_ns = clock_.now_ns;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(events_.empty());
+    Socket(FFDC_SOCKET_ERROR, ECONNRESET);
+    Pass(2);
+  }
+  EXPECT_EQ(Last("path.degraded").first_mono_ns(), first_ns);
+}
+
+TEST_F(LinkTest, AResetAndNoWayBackIsAnEventSinceTheReset) {
+  const uint64_t first_ns = clock_.now_ns;
+  Socket(FFDC_SOCKET_ERROR, ECONNRESET);
+  Pass(1);
+  Socket(FFDC_SOCKET_ERROR, ECONNREFUSED);
+  EXPECT_EQ(Last("path.degraded").first_mono_ns(), first_ns);
+  EXPECT_EQ(Fact(Last("path.degraded"), "error"), "ECONNREFUSED, ECONNRESET");
 }
 
 TEST_F(LinkTest, WhatIsNotWatchedAnyMoreIsNothing) {

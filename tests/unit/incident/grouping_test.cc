@@ -100,6 +100,30 @@ TEST_F(GroupingTest, InOneLayerWhatOthersStandOnIsTheCause) {
   EXPECT_EQ(At(id).first_cause().subject_id(), "sda");
 }
 
+TEST_F(GroupingTest, APathThatIsGivenUpAfterATimeoutIsNotItsCause) {
+  const std::string id = Send(Of("io.timeout", "sda"));
+  Pass(20);
+  v1::Event lost = Of("path.lost", "sda");
+  lost.set_first_mono_ns(clock_.now_ns);
+  Send(lost);
+  EXPECT_EQ(At(id).kind(), "io.timeout");
+}
+
+TEST_F(GroupingTest, WhatOthersStandOnIsTheCauseInAnyLayer) {
+  const std::string id = Send(Of("path.lost", "multipath map", {}, {"sda"}));
+  Pass(1);
+  Send(Of("io.timeout", "sda", {"multipath map"}));
+  EXPECT_EQ(At(id).first_cause().subject_id(), "sda");
+}
+
+TEST_F(GroupingTest, WhatIsOnlyToldBelowIsNotTheCause) {
+  const std::string id = Send(Of("io.error", "dm-0", {}, {"sda"}));
+  v1::Event told = Of("io.retry", "sda", {"dm-0"});
+  told.set_severity(v1::INFO);
+  Send(told);
+  EXPECT_EQ(At(id).first_cause().subject_id(), "dm-0");
+}
+
 TEST_F(GroupingTest, ElseTheEarliestIs) {
   v1::Event late = Of("io.error", "sda");
   Pass(5);
@@ -118,7 +142,9 @@ TEST_F(GroupingTest, EveryKindHasItsPlace) {
                                        "store.lost",         "kernel.error", "something.unheard.of"};
   v1::Incident incident;
   for (auto kind = std::rbegin(deepest_first); kind != std::rend(deepest_first); ++kind) {
-    *incident.add_events() = Of(*kind, "sda");
+    v1::Event& event = *incident.add_events();
+    event = Of(*kind, "sda");
+    event.set_first_mono_ns(clock_.now_ns--);  // of paths and commands the earliest
     EXPECT_EQ(FirstCauseOf(incident.events()).kind(), *kind);
   }
 }

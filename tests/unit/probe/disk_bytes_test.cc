@@ -11,17 +11,6 @@ namespace {
 
 constexpr uint32_t kSda = 8u << 20;
 
-TEST(DiskBytes, SectorsAreCountedAsBytes) {
-  const auto disks = ParseDiskBytes(
-      "   8       0 sda 100 1 2000 30 50 2 600 7 0 8 9 0 0 0 0 0 0\n"
-      "   8       1 sda1 1 0 8 0 0 0 0 0 0 0 0\n"
-      "nonsense\n 7 x\n");
-  ASSERT_EQ(disks.size(), 2u);
-  EXPECT_EQ(disks.at(kSda).read, 2000u * 512);
-  EXPECT_EQ(disks.at(kSda).written, 600u * 512);
-  EXPECT_EQ(disks.at(kSda | 1).read, 8u * 512);
-}
-
 TEST(DiskBytes, ASecondIsTheDifferenceAndAnotherDiskOfTheNumberStartsAnew) {
   const TempDir dir;
   const std::string path = dir.path() / "diskstats";

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "fakes/fake_clock.h"
@@ -135,6 +136,7 @@ TEST_F(PathsTest, MultipathTellsOfEachPathOnce) {
   MapEvent("PATH_FAILED", "8:16", "1");
   ASSERT_EQ(seen_.size(), 1u);
   EXPECT_EQ(seen_[0].subject_id, "dm:mpath-a");
+  EXPECT_EQ(seen_[0].related_ids, std::vector<std::string>{"wwid:naa.5"});
   EXPECT_EQ(Told(), "dm-0 (mpatha): sdb [1:0:0:0] lost 1/2\n");
   MapEvent("PATH_FAILED", "8:16", "1");
   EXPECT_EQ(Told(), "");
@@ -164,9 +166,9 @@ TEST_F(PathsTest, APathThatFailedBeforeTheAgentStartedIsCounted) {
   Multipath();
   Start();
   MapEvent("PATH_FAILED", "8:16", "0");
-  ASSERT_EQ(seen_.size(), 2u);
-  EXPECT_EQ(seen_[0].paths_left, 0u);
-  Told();
+  EXPECT_EQ(Told(),
+            "dm-0 (mpatha): sdb [1:0:0:0] lost 0/2\n"
+            "dm-0 (mpatha): (not known) lost 0/2\n");
   MapEvent("PATH_REINSTATED", "8:16", "1");
   EXPECT_EQ(seen_.back().paths_left, 1u);
   Told();
@@ -178,6 +180,7 @@ TEST_F(PathsTest, NvmeControllerThatReconnectsIsLostUntilItIsLive) {
   AddController("nvme0", "4420", "live", "nvme0c0n1");
   AddController("nvme1", "4421", "live", "nvme0c1n1");
   tree_.AddBioDisk("nvme0n1", "259:0", {{"wwid", "uuid.1"}});
+  tree_.AddBioDisk("nvme0c1n1", "259:2", {{"wwid", "uuid.1"}});  // has its head's identity
   Start();
   Poll(3);
   EXPECT_EQ(Told(), "");
@@ -191,6 +194,7 @@ TEST_F(PathsTest, NvmeControllerThatReconnectsIsLostUntilItIsLive) {
   EXPECT_EQ(seen_[0].time_ns, clock_.now_ns - kSecond / 2);
   EXPECT_NE(std::find(seen_[0].related_ids.begin(), seen_[0].related_ids.end(), "endpoint:10.0.0.1:4421"),
             seen_[0].related_ids.end());
+  EXPECT_EQ(std::count(seen_[0].related_ids.begin(), seen_[0].related_ids.end(), seen_[0].subject_id), 0);
   EXPECT_EQ(Told(), "nvme0n1: nvme1 tcp 10.0.0.1:4421 lost 1/2\n");
   SetController("nvme1", "live");
   Poll();
@@ -331,12 +335,15 @@ TEST_F(PathsTest, RemovalIsALossOnlyOfWhatIsInUse) {
   AddScsi("sdc", "8:32", "host0/target0:0:2/0:0:2:0", "naa.7");
   Start();
   tree_.Write("proc/self/mountinfo", "30 1 8:33 / /srv rw - ext4 /dev/sdc1 rw\n");
-  for (const char* stat : {"1 0 8 0 0 0 0 0", "2 0 16 0 0 0 0 0", "3 0 24 0 0 0 0 0"}) {
+  AddScsi("sdd", "8:48", "host0/target0:0:3/0:0:3:0", "naa.8");
+  for (int reads = 1; reads <= 8; ++reads) {
+    const std::string stat = std::to_string(reads) + " 0 8 0 0 0 0 0";
     std::ofstream(tree_.disk("sdb") / "stat") << stat;
+    if (reads > 4) std::ofstream(tree_.disk("sdd") / "stat") << stat;  // somebody looked at it
     Poll();
   }
-  for (const auto& [disk, dev] :
-       {std::pair("sda", "8:0"), std::pair("sdb", "8:16"), std::pair("sdc", "8:32")}) {
+  for (const auto& [disk, dev] : {std::pair("sda", "8:0"), std::pair("sdb", "8:16"), std::pair("sdc", "8:32"),
+                                  std::pair("sdd", "8:48")}) {
     tree_.RemoveDisk(disk, dev);
     Send("remove", "block", "disk", std::string("/devices/host0/block/") + disk);
   }

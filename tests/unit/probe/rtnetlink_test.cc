@@ -38,8 +38,8 @@ MessagePtr Link(int type, unsigned flags, unsigned char family = AF_UNSPEC) {
   return message;
 }
 
-MessagePtr Neighbour(uint16_t state, const std::string& address) {
-  MessagePtr message = Begin(RTM_NEWNEIGH);
+MessagePtr Neighbour(uint16_t state, const std::string& address, int type = RTM_NEWNEIGH) {
+  MessagePtr message = Begin(type);
   const auto ip = ParseIpAddress(address);
   ndmsg info{};
   info.ndm_family = static_cast<unsigned char>(ip->family);
@@ -85,6 +85,9 @@ TEST(NeighbourNewsTest, FailsOrAnswers) {
   EXPECT_TRUE(answers->answers && !answers->failed);
   for (const uint16_t undecided : {NUD_INCOMPLETE, NUD_DELAY, NUD_PROBE})
     EXPECT_FALSE(ParseNeighbourNews(Neighbour(undecided, "10.0.0.1").get())) << undecided;
+  const auto removed = ParseNeighbourNews(Neighbour(NUD_FAILED, "10.0.0.1", RTM_DELNEIGH).get());
+  ASSERT_TRUE(removed);
+  EXPECT_TRUE(removed->removed && !removed->failed && !removed->answers);
 }
 
 TEST(RouteNetlinkTest, TheKernelAnswersAtOnce) {

@@ -256,7 +256,7 @@ TEST_F(DemandTest, HalfUploadsOfThisNodeAndOldOnesAreCleared) {
   const auto own = make("node1");
   const auto of_other = make("node1.x");
   const auto old = make("node3");
-  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(25));
   StartShipper();
   Until([&] { return !fs::exists(own) && !fs::exists(old); });
   EXPECT_TRUE(fs::exists(of_other));

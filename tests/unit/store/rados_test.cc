@@ -98,7 +98,7 @@ TEST_F(RadosDriverTest, GoesOnWhereAFormerTryEnded) {
   EXPECT_THAT(put.error().message, HasSubstr("does not answer"));
   EXPECT_THAT(Nodes(), IsEmpty());
   EXPECT_THAT(driver_->List().value(), IsEmpty());
-  ASSERT_TRUE(driver_->RemoveHalfUploads(true));  // what is being worked on stays
+  ASSERT_TRUE(driver_->RemoveHalfUploads(true, {}));  // what is being worked on stays
   pool_->write_error = 0;
   pool_->writes = 0;
   ASSERT_TRUE(Put());
@@ -172,7 +172,7 @@ TEST_F(RadosDriverTest, FinishesARemovalAndClearsAnUploadThatNobodyWorksOn) {
     for (auto& [name, entries] : pool_->indexes)
       if (entries.contains(id_ + "/node1")) entries[id_ + "/node1"] = text;
     EXPECT_THAT(Nodes(), IsEmpty());
-    ASSERT_TRUE(driver_->RemoveHalfUploads(false));
+    ASSERT_TRUE(driver_->RemoveHalfUploads(false, {}));
     EXPECT_THAT(pool_->objects, IsEmpty()) << text;
     ASSERT_TRUE(Put());
   }

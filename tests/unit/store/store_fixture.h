@@ -56,6 +56,7 @@ class StoreTest : public testing::Test {
       dropped_.push_back(id);
       reasons_.push_back(reason);
     };
+    callbacks.store_state = [this](const StoreState& state) { states_.push_back(state); };
     callbacks.found = [this](const v1::Manifest& manifest) { found_.push_back(manifest.incident_id()); };
     shipper_ = Shipper::Create(options_, *launcher_, std::move(callbacks));
   }
@@ -125,6 +126,7 @@ class StoreTest : public testing::Test {
   bool know_incidents_ = true;
   std::vector<std::string> keep_ids_;
   std::vector<std::string> stored_, dropped_, reasons_, found_;
+  std::vector<StoreState> states_;
   std::unique_ptr<Launcher> launcher_;
   std::unique_ptr<Shipper> shipper_;
 };

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A peer that echoes, and who talks to it: echo.py serve|try|talk ADDRESS."""
+"""A peer that echoes, and who talks to it, once or again and again: echo.py serve|try|talk ADDRESS."""
 
 import errno
 import socket
@@ -23,8 +23,8 @@ def serve(address):
         threading.Thread(target=echo, args=(listener.accept()[0],), daemon=True).start()
 
 
-def talk(address, seconds):
-    """One message after the other; says how it ended."""
+def converse(address, seconds):
+    """One message after the other; says how it ended. Whether it went well."""
     until = time.monotonic() + seconds
     sent = 0
     try:
@@ -34,17 +34,27 @@ def talk(address, seconds):
                 connection.sendall(b"x" * 1000)
                 if not connection.recv(4096):
                     print("the peer closed", flush=True)
-                    break
+                    return False
                 sent += 1
                 time.sleep(0.1)
     except OSError as error:
         print(f"{errno.errorcode.get(error.errno, error)} after {sent} messages", flush=True)
-        return 1
-    return 0
+        return False
+    return True
+
+
+def talk(address, seconds):
+    """As storage clients do: a connection that fails is made anew."""
+    until = time.monotonic() + seconds
+    while not converse(address, until - time.monotonic()) and time.monotonic() < until:
+        time.sleep(0.5)
 
 
 if __name__ == "__main__":
     command, target = sys.argv[1:]
     if command == "serve":
         serve(target)
-    sys.exit(talk(target, 60 if command == "talk" else 0.1))
+    elif command == "talk":
+        talk(target, 60)
+    else:
+        sys.exit(0 if converse(target, 0.1) else 1)

@@ -158,6 +158,29 @@ nfs_mount() { # OPTIONS
 	mount -t nfs4 -o "vers=4.2,$1" 127.0.0.1:/ /mnt/nfs
 }
 
+nfs_store() { # OPTIONS: the agent's store is on the mount, and has a capture (see expect.json: config)
+	nfs_server
+	nfs_mount "$1"
+	start_agent
+	ffdcctl dump --reason before
+	until_ok 60 nothing_waits
+	compgen -G '/mnt/nfs/v1/*/incidents/*/*/*/capture.tar.zst'
+}
+
+nothing_waits() { # all that was sealed is in the store
+	[ -d /var/lib/ffdc/spool/sealed ] && [ -z "$(ls -A /var/lib/ffdc/spool/sealed /run/ffdc/captures)" ] &&
+		ffdcctl incident list --json | grep -q '"state": "STORED"' &&
+		! ffdcctl incident list --json | grep -qE '"state": "(COLLECTING|SEALED)"'
+}
+
+nfs_store_is_whole() { # every capture once, every checksum right
+	until_ok 150 nothing_waits
+	ffdcctl store verify --all --json >/out/store-verify.json
+	[ "$(compgen -G '/mnt/nfs/v1/*/incidents/*/*/*/capture.tar.zst' | wc -l)" -eq \
+		"$(ffdcctl incident list --json | grep -c '"state": "STORED"')" ]
+	[ -z "$(ls -A /mnt/nfs/v1/default/tmp)" ]
+}
+
 # --- the network -------------------------------------------------------------------------
 
 drop() { # PORT: packets to it vanish, on this machine

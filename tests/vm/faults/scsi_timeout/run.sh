@@ -3,6 +3,7 @@
 disk=$(scsi_debug)
 start_agent
 echo 1 >"/sys/block/$disk/device/timeout"
+echo 1 >"/sys/block/$disk/device/eh_timeout" # what the error handler asks gets no answer either
 
 mark
 echo 4 >"$SCSI/opts" # commands get no answer

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-modprobe null_blk nr_devices=1 gb=1 irqmode=2 completion_nsec=6000000000
+modprobe null_blk nr_devices=1 gb=1 irqmode=2 completion_nsec=4500000000 # null_blk itself gives up after 5 s
 udevadm settle
 start_agent
 mark

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// This node among the others: wires the cluster DB, the peers and the incidents
+// together. Everything here runs on the loop's thread; nothing of it blocks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/launcher.h"
+#include "base/result.h"
+#include "base/uuid.h"
+#include "cluster/db.h"
+#include "cluster/life_cycle.h"
+#include "cluster/membership.h"
+#include "config/settings.h"
+#include "ffdc/v1/control.pb.h"
+#include "incident/manager.h"
+#include "peer/clients.h"
+#include "peer/server.h"
+
+namespace ffdc {
+
+// What the agent does for it.
+struct ClusterHooks {
+  std::function<void(const v1::Event&, bool ended)> event;
+  // Freezes the recorder at once; what it returns collects, for the incident that is known by then.
+  // head: what the manifest says of the origin.
+  using Collect = std::function<void(const v1::Incident&, const v1::Manifest& head)>;
+  std::function<Collect(uint64_t* frozen_mono_ns)> freeze;
+};
+
+class DaemonCluster {
+ public:
+  DaemonCluster(const Settings& settings, EventLoop& loop, Launcher& launcher, IncidentManager& incidents,
+                UuidGenerator& ids, ClusterHooks hooks);
+  ~DaemonCluster();
+
+  // Before the loop runs. A single node (cluster.db "embedded") has no peers and listens to nobody.
+  Result<> Start();
+  void Tick();  // once a second
+  // Tells the others that this is no failure; done runs when that is written, or soon anyway.
+  void Leave(std::function<void()> done);
+
+  // One of this node's own, just opened: alert before you collect.
+  void Alert(const v1::Incident& incident, const v1::Event& trigger);
+  // A person's: only these nodes, which FindNodes gave.
+  void Alert(const v1::Incident& incident, const v1::Event& trigger, const std::vector<std::string>& nodes);
+  // Peers by name, or all of them; ENOENT names the one that is none.
+  [[nodiscard]] Result<std::vector<std::string>> FindNodes(bool all,
+                                                           const std::vector<std::string>& names) const;
+  void OnIncidentChanged(const v1::Incident& incident);
+  void OnIncidentDeleted(const std::string& id);
+
+  // From every node that answers within kQueryDeadline.
+  void ListIncidents(uint32_t limit, const std::string& state, std::function<void(v1::IncidentList)> done);
+  void FindIncident(const std::string& prefix, std::function<void(Result<v1::IncidentDetail>)> done);
+  [[nodiscard]] v1::NodeList ListNodes() const;
+  Result<v1::NodeList> RemoveNode(const std::string& name);
+  [[nodiscard]] v1::ClusterStatus Status() const;
+  void AddProblems(v1::Status& status) const;
+
+ private:
+  struct PendingAlert {
+    v1::AlertRequest request;
+    std::set<std::string> missing;
+    std::set<std::string> in_flight;
+    uint64_t until_ns = 0;
+  };
+  struct Report {
+    std::string told;     // the last that the origin confirmed
+    std::string written;  // the last that went to the DB
+    bool in_flight = false;
+    bool dirty = false;
+  };
+  struct PeerState {
+    bool ping_in_flight = false;
+    bool answers = false;
+    uint64_t next_ping_ns = 0;
+    std::string error = "not asked yet";
+    std::string version;
+  };
+  // Incident id -> node -> what the DB has of it.
+  using DbCopies = std::map<std::string, std::map<std::string, v1::Incident>>;
+  using Copies = std::map<std::string, std::map<std::string, v1::Incident>>;
+
+  [[nodiscard]] bool clustered() const { return settings_.cluster.db != "embedded"; }
+  [[nodiscard]] const std::string& self() const { return settings_.node.name; }
+  void LoadCopy();
+  void SaveCopy();
+  Result<> StartPeers();
+  Result<> StartDb();
+  void MembersChanged();
+  void Register();
+  void TellLifeCycle();
+  void PingPeers();
+  void PingPeer(const std::string& node);
+  void OnPing(const std::string& node, const Result<v1::PingReply>& reply);
+  void OnCondition(const ClusterCondition& condition);
+  void OnDbEntry(const std::string& key, const std::optional<std::string>& value);
+  void TrimDb();
+  void DeleteFromDb(const std::string& id, const std::map<std::string, v1::Incident>& copies);
+  void WaitWritten(int steps, std::function<void()> done);
+
+  void SendAlert(const std::string& id, const std::string& node);
+  void RetryFor(const std::string& node);
+  // An alert that is new: freezes, answers, and then collects.
+  void Capture(const v1::AlertRequest& request, const std::string& relayed_by,
+               const PeerAnswer<v1::AlertReply>& answer);
+  void CaptureIfMissed(const v1::Incident& incident);
+  void GiveUp(const PendingAlert& alert);
+  void OnAlert(const std::string& peer, const v1::AlertRequest& request,
+               const PeerAnswer<v1::AlertReply>& answer);
+  void OnReport(const v1::CaptureReport& report, const PeerAnswer<v1::CaptureReportReply>& answer);
+  void OnIncidents(const v1::PeerIncidentsRequest& request, const PeerAnswer<v1::PeerIncidents>& answer);
+  [[nodiscard]] bool RemoteAllowed(uint64_t now_ns);
+  void FlushSoon();
+  void Flush();
+  void SendReport(const v1::Incident& incident, Report& report);
+
+  void Ask(const v1::PeerIncidentsRequest& request,
+           std::function<void(Copies, std::vector<std::string> unanswered)> done);
+  [[nodiscard]] std::vector<std::string> Peers() const;
+  [[nodiscard]] v1::Node NodeOf(const v1::Member& member) const;
+
+  const Settings& settings_;
+  EventLoop& loop_;
+  Launcher& launcher_;
+  IncidentManager& incidents_;
+  UuidGenerator& ids_;
+  ClusterHooks hooks_;
+  TlsIdentity tls_;
+  v1::Member own_;
+  Membership membership_;
+  LifeCycle life_cycle_;
+  std::map<std::string, PeerState> peers_;
+  std::map<std::string, PendingAlert> alerts_;
+  std::map<std::string, Report> reports_;
+  std::set<std::string> dirty_incidents_;
+  DbCopies db_copies_;
+  std::map<std::string, v1::Event> conditions_;  // that go on
+  bool flush_waits_ = false;
+  bool copy_dirty_ = false;
+  bool copy_busy_ = false;
+  bool leaving_ = false;
+  std::string copy_problem_;
+  uint64_t alerts_sent_ = 0;
+  uint64_t alerts_received_ = 0;
+  uint64_t alerts_duplicate_ = 0;
+  uint64_t alerts_missed_ = 0;
+  uint64_t remote_window_ns_ = 0;
+  uint32_t remote_in_window_ = 0;
+  std::unique_ptr<ClusterDb> db_;
+  std::unique_ptr<PeerClients> clients_;
+  std::unique_ptr<PeerServer> server_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
+};
+
+}  // namespace ffdc

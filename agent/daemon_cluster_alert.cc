@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+// Alerts out and in, and what becomes of the captures they start.
+#include <google/protobuf/util/time_util.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/clock.h"
+#include "daemon_cluster.h"
+#include "incident/grouping.h"
+
+namespace ffdc {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+constexpr size_t kMaxAlerts = 256;
+// A node that comes back later has nothing left of the time of the failure.
+constexpr uint64_t kAlertTriedForNs = 600 * static_cast<uint64_t>(kNsPerSecond);
+constexpr uint32_t kMaxRemoteAMinute = 60;
+constexpr uint64_t kMinuteNs = 60 * static_cast<uint64_t>(kNsPerSecond);
+constexpr std::chrono::milliseconds kFlushDelay{100};
+constexpr size_t kMaxReports = 1024;
+constexpr const char* kByDb = "cluster DB";
+
+// Ours, of a moment on another node's wall clock.
+uint64_t OurMonoNs(const google::protobuf::Timestamp& theirs, int64_t offset_ns, const ClockMoment& now) {
+  const int64_t before_ns = now.realtime_ns - (TimeUtil::TimestampToNanoseconds(theirs) - offset_ns);
+  // In the future it cannot be: the clocks are no better known than that.
+  if (before_ns <= 0) return now.monotonic_ns;
+  return now.monotonic_ns - std::min(static_cast<uint64_t>(before_ns), now.monotonic_ns);
+}
+
+v1::Event OfOurClock(v1::Event event, int64_t offset_ns, const ClockMoment& now) {
+  event.set_first_mono_ns(OurMonoNs(event.first_at(), offset_ns, now));
+  event.set_last_mono_ns(OurMonoNs(event.last_at(), offset_ns, now));
+  event.clear_detected_mono_ns();
+  for (v1::FailedIo& io : *event.mutable_evidence()) io.clear_time_mono_ns();
+  return event;
+}
+
+// What fits a small DB: no single I/Os and waiting tasks.
+v1::Incident ForDb(const v1::Incident& incident) {
+  v1::Incident small = incident;
+  const int kept = std::min(small.events_size(), 8);
+  small.mutable_events()->DeleteSubrange(kept, small.events_size() - kept);
+  small.set_events_left_out(incident.events_left_out() +
+                            static_cast<uint64_t>(incident.events_size() - kept));
+  for (v1::Event& event : *small.mutable_events()) {
+    event.clear_evidence();
+    event.clear_waiters();
+  }
+  return small;
+}
+
+const v1::Capture* CaptureOf(const v1::Incident& incident, const std::string& node) {
+  for (const v1::Capture& capture : incident.captures()) {
+    if (capture.node() == node) return &capture;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+// --- out -------------------------------------------------------------------
+
+void DaemonCluster::Alert(const v1::Incident& incident, const v1::Event& trigger) {
+  if (!IsRequested(trigger)) Alert(incident, trigger, Peers());
+}
+
+void DaemonCluster::Alert(const v1::Incident& incident, const v1::Event& trigger,
+                          const std::vector<std::string>& nodes) {
+  if (nodes.empty()) return;
+  if (alerts_.size() >= kMaxAlerts) {
+    GiveUp(alerts_.begin()->second);
+    alerts_.erase(alerts_.begin());
+  }
+  PendingAlert& alert = alerts_[incident.id()];
+  alert.until_ns = SystemClock().MonotonicNs() + kAlertTriedForNs;
+  alert.missing.insert(nodes.begin(), nodes.end());
+  v1::AlertRequest& request = alert.request;
+  request.set_cluster(settings_.node.cluster);
+  request.set_incident_id(incident.id());
+  request.set_origin_node(self());
+  request.set_repeat(incident.repeat());
+  request.set_reason(incident.reason());
+  *request.mutable_trigger() = trigger;
+  for (const std::string& node : nodes) SendAlert(incident.id(), node);
+  incidents_.Expect(incident.id(), nodes);
+}
+
+void DaemonCluster::SendAlert(const std::string& id, const std::string& node) {
+  PendingAlert& alert = alerts_.at(id);
+  if (!alert.in_flight.insert(node).second) return;
+  ++alerts_sent_;
+  clients_->Alert(node, alert.request, [this, id, node](const Result<v1::AlertReply>& reply) {
+    const auto pending = alerts_.find(id);
+    v1::Capture capture;
+    capture.set_node(node);
+    capture.set_state(reply ? v1::COLLECTING : v1::UNREACHED);
+    if (!reply) capture.set_error(reply.error().message);
+    *capture.mutable_started_at() = TimeUtil::NanosecondsToTimestamp(SystemClock().RealtimeNs());
+    if (pending != alerts_.end()) {
+      pending->second.in_flight.erase(node);
+      if (reply) pending->second.missing.erase(node);
+      if (pending->second.missing.empty()) alerts_.erase(pending);
+    }
+    if (!reply) spdlog::warn("incident {}: node {} is not alerted: {}", id, node, reply.error().message);
+    incidents_.PeerCapture(id, capture);
+  });
+}
+
+// It answers: what it has missed is told now.
+void DaemonCluster::RetryFor(const std::string& node) {
+  std::vector<std::string> missed;
+  for (const auto& [id, alert] : alerts_) {
+    if (alert.missing.contains(node)) missed.push_back(id);
+  }
+  for (const std::string& id : missed) SendAlert(id, node);
+  for (const auto& [id, report] : reports_) {
+    const v1::Incident* incident = incidents_.Get(id);
+    if (incident != nullptr && incident->origin_node() == node && report.dirty) {
+      dirty_incidents_.insert(id);
+      FlushSoon();
+    }
+  }
+}
+
+void DaemonCluster::GiveUp(const PendingAlert& alert) {
+  alerts_missed_ += alert.missing.size();
+  for (const std::string& node : alert.missing) {
+    spdlog::error("incident {}: the alert to node {} is given up", alert.request.incident_id(), node);
+  }
+}
+
+// --- in --------------------------------------------------------------------
+
+void DaemonCluster::OnAlert(const std::string& peer, const v1::AlertRequest& request,
+                            const PeerAnswer<v1::AlertReply>& answer) {
+  ++alerts_received_;
+  if (request.origin_node() != peer && request.relayed_by() != peer)
+    return answer(Fail("an alert of node '" + request.origin_node() + "' from node '" + peer + "'", EINVAL));
+  if (request.origin_node() == self() || incidents_.Get(request.incident_id()) != nullptr) {
+    ++alerts_duplicate_;
+    v1::AlertReply reply;
+    reply.set_duplicate(true);
+    return answer(reply);
+  }
+  Capture(request, request.relayed_by(), answer);
+}
+
+// The peers' network may be cut while the DB is not: what it says of an alert that did not arrive is one.
+void DaemonCluster::CaptureIfMissed(const v1::Incident& incident) {
+  if (incident.origin_node() == self() || incidents_.Get(incident.id()) != nullptr || leaving_) return;
+  const v1::Capture* own = CaptureOf(incident, self());
+  const int64_t age_ns = SystemClock().RealtimeNs() - UuidWallNs(incident.id());
+  const bool late = age_ns > static_cast<int64_t>(kAlertTriedForNs);
+  if (own == nullptr || own->state() != v1::UNREACHED || late || incident.events().empty()) return;
+  v1::AlertRequest request;
+  request.set_incident_id(incident.id());
+  request.set_origin_node(incident.origin_node());
+  request.set_repeat(incident.repeat());
+  request.set_reason(incident.reason());
+  *request.mutable_trigger() = incident.events(0);
+  Capture(request, kByDb, [](const Result<v1::AlertReply>&) {});
+}
+
+bool DaemonCluster::RemoteAllowed(uint64_t now_ns) {
+  if (now_ns > remote_window_ns_ + kMinuteNs) {
+    remote_window_ns_ = now_ns;
+    remote_in_window_ = 0;
+  }
+  return ++remote_in_window_ <= kMaxRemoteAMinute;
+}
+
+void DaemonCluster::Capture(const v1::AlertRequest& request, const std::string& relayed_by,
+                            const PeerAnswer<v1::AlertReply>& answer) {
+  const ClockMoment now = SystemClock().ReadTogether();
+  if (!RemoteAllowed(now.monotonic_ns))
+    return answer(
+        Fail("more than " + std::to_string(kMaxRemoteAMinute) + " alerts came within a minute", EBUSY));
+  uint64_t frozen_mono_ns = 0;
+  const ClusterHooks::Collect collect = hooks_.freeze(&frozen_mono_ns);
+  v1::AlertReply reply;
+  if (frozen_mono_ns > now.monotonic_ns) reply.set_frozen_after_ns(frozen_mono_ns - now.monotonic_ns);
+  answer(reply);
+
+  const auto clock = clients_->ClockOf(request.origin_node());
+  const int64_t theirs_minus_ours_ns = clock ? clock->offset_ns : 0;
+  v1::Incident seed;
+  seed.set_id(request.incident_id());
+  seed.set_origin_node(request.origin_node());
+  seed.set_repeat(request.repeat());
+  seed.set_reason(request.reason());
+  *seed.add_events() = OfOurClock(request.trigger(), theirs_minus_ours_ns, now);
+  v1::Manifest head;
+  head.set_origin_node(request.origin_node());
+  head.set_failure_mono_ns(seed.events(0).first_mono_ns());
+  head.set_trigger_delay_ns(static_cast<int64_t>(frozen_mono_ns - head.failure_mono_ns()));
+  head.set_relayed_by(relayed_by);
+  if (clock) {
+    head.mutable_clock_offset()->set_offset_ns(-clock->offset_ns);
+    head.mutable_clock_offset()->set_uncertainty_ns(clock->uncertainty_ns);
+    head.mutable_clock_offset()->set_age_ns(clock->age_ns);
+  }
+  if (!incidents_.OpenRemote(seed)) return;
+  spdlog::warn("incident {} of node {}: {}: captured here too", seed.id(), seed.origin_node(),
+               seed.events(0).summary());
+  collect(*incidents_.Get(seed.id()), head);
+}
+
+// --- reports ---------------------------------------------------------------
+
+void DaemonCluster::OnReport(const v1::CaptureReport& report,
+                             const PeerAnswer<v1::CaptureReportReply>& answer) {
+  v1::CaptureReportReply reply;
+  reply.set_known(incidents_.PeerCapture(report.incident_id(), report.capture()));
+  if (reply.known()) {
+    google::protobuf::RepeatedPtrField<v1::Event> events;
+    const auto clock = clients_->ClockOf(report.capture().node());
+    const ClockMoment now = SystemClock().ReadTogether();
+    for (const v1::Event& event : report.events())
+      *events.Add() = OfOurClock(event, clock ? clock->offset_ns : 0, now);
+    incidents_.PeerEvents(report.incident_id(), events);
+  }
+  answer(reply);
+}
+
+void DaemonCluster::OnIncidentChanged(const v1::Incident& incident) {
+  if (!clustered() || leaving_) return;
+  dirty_incidents_.insert(incident.id());
+  FlushSoon();
+}
+
+void DaemonCluster::FlushSoon() {
+  if (flush_waits_) return;
+  flush_waits_ = true;
+  loop_.After(kFlushDelay, [this, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.expired()) return;
+    flush_waits_ = false;
+    Flush();
+  });
+}
+
+void DaemonCluster::Flush() {
+  const std::set<std::string> dirty = std::move(dirty_incidents_);
+  dirty_incidents_.clear();
+  for (const std::string& id : dirty) {
+    const v1::Incident* incident = incidents_.Get(id);
+    if (incident == nullptr) continue;
+    const v1::Capture* own = CaptureOf(*incident, self());
+    Report& report = reports_[id];
+    report.dirty = true;
+    if (own != nullptr && report.written != own->SerializeAsString()) {
+      report.written = own->SerializeAsString();
+      db_->Put(Membership::CaptureKey(id, self()), report.written);
+    }
+    if (incident->origin_node() == self()) {
+      db_->Put(Membership::IncidentKey(id), ForDb(*incident).SerializeAsString());
+      report.dirty = false;
+    } else if (own != nullptr) {
+      SendReport(*incident, report);
+    }
+  }
+  // Ids sort by time: the oldest goes, whether its origin heard of it or not; the DB and the store have it.
+  while (reports_.size() > kMaxReports) reports_.erase(reports_.begin());
+}
+
+void DaemonCluster::SendReport(const v1::Incident& incident, Report& report) {
+  v1::CaptureReport request;
+  request.set_cluster(settings_.node.cluster);
+  request.set_incident_id(incident.id());
+  *request.mutable_capture() = *CaptureOf(incident, self());
+  for (const v1::Event& event : incident.events()) {
+    if (event.node() == self()) *request.add_events() = event;
+  }
+  const std::string told = request.SerializeAsString();
+  if (told == report.told) {
+    report.dirty = false;
+    return;
+  }
+  if (report.in_flight) return;
+  report.in_flight = true;
+  const std::string& id = incident.id();
+  clients_->Report(incident.origin_node(), request,
+                   [this, id, told](const Result<v1::CaptureReportReply>& reply) {
+                     const auto found = reports_.find(id);
+                     if (found == reports_.end()) return;
+                     found->second.in_flight = false;
+                     if (!reply) return;  // again when the origin answers a ping
+                     found->second.told = told;
+                     dirty_incidents_.insert(id);  // it may have changed meanwhile
+                     FlushSoon();
+                   });
+}
+
+}  // namespace ffdc

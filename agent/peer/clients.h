@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The other agents, seen from here: one warm channel a member. Calls start on the
+// loop's thread and are answered there; none blocks, each has a deadline.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/event_loop.h"
+#include "base/result.h"
+#include "ffdc/v1/peer.pb.h"
+#include "peer/clock_offset.h"
+#include "peer/tls.h"
+
+namespace ffdc {
+
+inline constexpr std::chrono::milliseconds kAlertDeadline{500};
+inline constexpr std::chrono::milliseconds kQueryDeadline{1000};
+
+struct PeerClientsOptions {
+  std::string cluster;
+  TlsIdentity tls;
+};
+
+class PeerClients {
+ public:
+  template <class Reply>
+  using Done = std::function<void(Result<Reply>)>;
+
+  static std::unique_ptr<PeerClients> Create(PeerClientsOptions options, EventLoop& loop);
+  virtual ~PeerClients() = default;  // ends open calls; no done runs any more
+
+  // Node -> ip:port. Channels of others are closed, new ones begin to connect.
+  virtual void SetPeers(const std::map<std::string, std::string>& addresses) = 0;
+
+  // A node that is none of the peers fails at once, as every done does later: on the loop's thread.
+  virtual void Alert(const std::string& node, const v1::AlertRequest& request, Done<v1::AlertReply> done) = 0;
+  virtual void Report(const std::string& node, const v1::CaptureReport& request,
+                      Done<v1::CaptureReportReply> done) = 0;
+  virtual void Incidents(const std::string& node, const v1::PeerIncidentsRequest& request,
+                         Done<v1::PeerIncidents> done) = 0;
+  // Adds to what is known of its clock.
+  virtual void Ping(const std::string& node, Done<v1::PingReply> done) = 0;
+
+  [[nodiscard]] virtual std::optional<PeerClock> ClockOf(const std::string& node) const = 0;
+};
+
+}  // namespace ffdc

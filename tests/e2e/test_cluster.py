@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several nodes: a failure on one is captured by all of them, whatever else has failed."""
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import uuid
+
+from cluster import (FAKETIME, PORT, Ca, ClusterTest, address, alive, inside, nodes_of)
+from harness import BIN, main, wait_for
+
+PEER_CALL = os.path.join(BIN, "peer_call")
+
+
+def uuid7():
+    ms = time.time_ns() // 1_000_000
+    rest = uuid.uuid4().int
+    value = (ms << 80) | (7 << 76) | ((rest & 0xfff) << 64) | (2 << 62) | (rest >> 66)
+    return str(uuid.UUID(int=value))
+
+
+def stored_json(test, incident_id, *path):
+    for folder, names, _ in os.walk(os.path.join(test.store, "v1", "default", "incidents")):
+        if incident_id in names:
+            with open(os.path.join(folder, incident_id, *path), encoding="utf-8") as file:
+                return json.load(file)
+    raise AssertionError(f"incident {incident_id} is not in the store")
+
+
+class CaptureTest(ClusterTest):
+    def test_failure_on_one_is_captured_by_all(self):
+        a, b, c = self.cluster()
+        self.disks["a"].lose_and_fail()
+        incident_id = self.one_incident(a)["id"]
+        found = self.wait_all_stored(a, incident_id, "abc")
+        self.assertEqual(self.stored_nodes(incident_id), ["a", "b", "c"])
+        # Every node tells the same of it.
+        for agent in (a, b, c):
+            wait_for(lambda: self.captures(agent, incident_id).keys() == found.keys(), "all captures")
+            incident = agent.incident(incident_id)
+            self.assertEqual((incident["origin_node"], incident["kind"]), ("a", "io.error"))
+            completeness = incident["completeness"]
+            self.assertEqual((completeness["expected"], completeness["stored"]), (3, 3), completeness)
+            self.assertEqual(len(agent.incidents()), 1)
+        for node in "bc":
+            manifest = stored_json(self, incident_id, node, "manifest.json")
+            self.assertEqual((manifest["node"], manifest["origin_node"]), (node, "a"))
+            # One machine, one clock.
+            offset = manifest["clock_offset"]
+            self.assertLessEqual(abs(int(offset["offset_ns"])), int(offset["uncertainty_ns"]) + 1_000_000, offset)
+            self.assertTrue(-5_000_000 < int(manifest["trigger_delay_ns"]) < 5_000_000_000, manifest["trigger_delay_ns"])
+            self.assertGreater(int(found[node]["bytes"]), 0)
+        self.assertEqual(a.ctl("incident", "verify", incident_id).returncode, 0)
+        # The description in the store is the origin's, and the last one.
+        wait_for(lambda: stored_json(self, incident_id, "incident.json")["completeness"]["stored"] == 3,
+                 "incident.json in the store to know of three captures")
+
+    def test_five_incidents_at_once(self):
+        nodes = self.cluster("abcde", with_disk="abcde")
+        for disk in self.disks.values():
+            disk.lose()
+        for disk in self.disks.values():
+            disk.fail()
+        wait_for(lambda: len(nodes[0].incidents()) == 5, "five incidents")
+        ids = {i["origin_node"]: i["id"] for i in nodes[0].incidents()}
+        self.assertEqual(sorted(ids), list("abcde"))
+        for origin, incident_id in ids.items():
+            self.wait_all_stored(self.nodes[origin], incident_id, "abcde", timeout=90)
+            self.assertEqual(self.stored_nodes(incident_id), list("abcde"))
+        for agent in nodes:
+            self.assertEqual(sorted(i["id"] for i in agent.incidents()), sorted(ids.values()))
+
+    def test_dump_of_all_and_of_some_nodes(self):
+        a, _, _ = self.cluster(with_disk="")
+        for args, nodes in ((["--all"], "abc"), (["--nodes", "c"], "ac"), ([], "a")):
+            dump = a.ctl_json("dump", "--reason", "a look", *args)
+            self.wait_all_stored(a, dump["id"], nodes)
+            self.assertEqual(self.stored_nodes(dump["id"]), list(nodes))
+        unknown = a.ctl("dump", "--nodes", "zebra")
+        self.assertEqual(unknown.returncode, 1)
+        self.assertIn("zebra", unknown.stderr)
+
+    def test_clocks_apart(self):
+        """Node b's wall clock is 3 s ahead: found, written down, and taken out of what is measured."""
+        self.assertTrue(os.path.exists(FAKETIME), f"{FAKETIME} (package libfaketime) is missing")
+        self.start_etcd()
+        disk = self.disk()
+        a = self.node("a", [disk])
+        self.node("b", env={"LD_PRELOAD": FAKETIME, "FAKETIME": "+3s", "DONT_FAKE_MONOTONIC": "1"})
+        self.wait_connected("ab")
+        wait_for(lambda: int(nodes_of(a)["b"]["clock_uncertainty_ns"]) > 0, "b's clock to be known")
+        shown = nodes_of(a)["b"]
+        self.assertAlmostEqual(int(shown["clock_offset_ns"]) / 1e9, 3, delta=0.5)
+        disk.lose_and_fail()
+        incident_id = self.one_incident(a)["id"]
+        self.wait_all_stored(a, incident_id, "ab")
+        manifest = stored_json(self, incident_id, "b", "manifest.json")
+        self.assertAlmostEqual(int(manifest["clock_offset"]["offset_ns"]) / 1e9, 3, delta=0.5)
+        self.assertTrue(-5_000_000 < int(manifest["trigger_delay_ns"]) < 2_000_000_000, manifest["trigger_delay_ns"])
+        # The moment of the failure, on b's own clock: the same on this one machine.
+        there = stored_json(self, incident_id, "a", "manifest.json")
+        apart_ns = int(manifest["failure_mono_ns"]) - int(there["failure_mono_ns"])
+        self.assertLess(abs(apart_ns), 200_000_000)
+
+
+class AbsentNodeTest(ClusterTest):
+    def test_dead_node_is_named_and_captures_when_it_returns(self):
+        a, b, c = self.cluster()
+        b.kill()
+        self.disks["a"].lose_and_fail()
+        incident_id = self.one_incident(a, "io.error")["id"]
+        found = self.wait_all_stored(a, incident_id, "ac")
+        self.assertEqual(found["b"]["state"], "UNREACHED")
+        self.assertTrue(found["b"]["error"])
+        for agent in (a, c):
+            completeness = agent.incident(incident_id)["completeness"]
+            self.assertFalse(completeness["complete"])
+            self.assertTrue([m for m in completeness["missing"] if m.startswith("b: ")], completeness)
+        b.start(env=b.env)
+        self.wait_all_stored(a, incident_id, "abc", timeout=60)
+        self.assertEqual(self.stored_nodes(incident_id), ["a", "b", "c"])
+
+    def test_killed_node_is_one_incident(self):
+        nodes = self.cluster(with_disk="")
+        victim = nodes[1]
+        victim.kill()
+        others = [n for n in nodes if n is not victim]
+        incident = self.one_incident(others[0], "node.failed")
+        self.assertEqual(incident["subject"]["id"], "node:b")
+        self.assertEqual(incident["domain"], "LIFE_CYCLE")
+        wait_for(lambda: all(c["state"] == "STORED" for n, c in self.captures(others[0], incident["id"]).items() if n != "b"),
+                 "captures of the others")
+        for agent in others:
+            self.assertEqual([i["kind"] for i in agent.incidents()], ["node.failed"])
+            self.assertEqual(nodes_of(agent)["b"]["state"], "NODE_FAILED")
+        victim.start()
+        wait_for(lambda: alive(others[0]) == ["a", "b", "c"], "b to be back")
+        self.wait_all_stored(others[0], incident["id"], "abc", timeout=60)
+
+    def test_stopped_in_order_is_no_failure(self):
+        a, b, _ = self.cluster(with_disk="")
+        self.assertEqual(b.stop(), 0)
+        wait_for(lambda: nodes_of(a)["b"]["state"] == "STOPPED", "a to hear that b stopped")
+        time.sleep(6)  # longer than a lease
+        self.assertEqual(a.incidents(), [])
+        busy = a.ctl("node", "remove", "c")
+        self.assertEqual(busy.returncode, 1)
+        self.assertIn("stop its agent first", busy.stderr)
+        self.assertEqual(a.ctl("node", "remove", "b").returncode, 0)
+        wait_for(lambda: sorted(nodes_of(self.nodes["c"])) == ["a", "c"], "c to forget b")
+
+    def test_hanging_node_holds_nobody_up(self):
+        a, b, c = self.cluster()
+        os.kill(b.process.pid, signal.SIGSTOP)
+        try:
+            self.disks["a"].lose_and_fail()
+            incident_id = self.one_incident(a, "io.error")["id"]
+            found = self.wait_all_stored(a, incident_id, "ac")
+            self.assertEqual(found["b"]["state"], "UNREACHED")
+            for agent in (a, c):
+                begun = time.monotonic()
+                listed = agent.ctl_json("incident", "list")
+                self.assertLess(time.monotonic() - begun, 5)
+                self.assertTrue([n for n in listed["unanswered"] if n.startswith("b: ")], listed["unanswered"])
+        finally:
+            os.kill(b.process.pid, signal.SIGCONT)
+        self.wait_all_stored(a, incident_id, "abc", timeout=60)
+
+
+class DbTest(ClusterTest):
+    def test_without_the_db_alerts_still_arrive(self):
+        a, b, c = self.cluster()
+        self.etcd[0].kill()
+        self.disks["a"].lose_and_fail()
+        incident_id = self.one_incident(a, "io.error")["id"]
+        self.wait_all_stored(a, incident_id, "abc")
+        lost = self.one_incident(a, "db.lost")
+        self.assertEqual(lost["domain"], "X3")
+        self.assertIn("no cluster DB", lost["summary"])
+        # A node that starts meanwhile knows the others from its own copy.
+        self.assertEqual(b.stop(), 0)
+        b.start()
+        wait_for(lambda: alive(b) == ["a", "b", "c"], "b to find the others by its copy")
+        self.assertIn("cannot be reached", b.ctl_json("node", "list")["note"])
+        self.etcd[0].start()
+        for agent in (a, b, c):
+            wait_for(lambda: agent.status()["cluster_status"]["db_reachable"], "the DB to be back", timeout=40)
+        wait_for(lambda: "db.restored" in [e["kind"] for i in a.incidents() for e in i["events"]],
+                 "db.restored among the events")
+
+    def test_leader_killed(self):
+        self.start_etcd(3)
+        a, _, c = self.cluster()
+        self.etcd[0].kill()  # the leader or not: two are left
+        self.disks["a"].lose_and_fail()
+        incident_id = self.one_incident(a, "io.error")["id"]
+        self.wait_all_stored(c, incident_id, "abc")
+        for agent in self.agents:
+            wait_for(lambda: agent.status()["cluster_status"]["db_reachable"], "the DB", timeout=40)
+        self.assertNotIn("node.failed", [i["kind"] for i in a.incidents()])
+
+    def test_db_over_tls(self):
+        self.start_etcd(1, tls=True)
+        a, b = self.cluster("ab", with_disk="")
+        self.assertTrue(a.status()["cluster_status"]["db_reachable"])
+        self.assertEqual(sorted(nodes_of(b)), ["a", "b"])
+
+    def test_cut_off_from_peers_but_not_from_the_db(self):
+        """The peers' port of b is closed to a: what a could not tell it, the DB does."""
+        a, b = self.cluster("ab")
+        subprocess.run([*inside(b.namespace), "iptables", "-I", "INPUT", "-p", "tcp", "--dport", str(PORT), "-j", "DROP"],
+                       check=True, capture_output=True)
+        self.disks["a"].lose_and_fail()
+        incident_id = self.one_incident(a, "io.error")["id"]
+        wait_for(lambda: self.stored_nodes(incident_id) == ["a", "b"], "both captures")
+        manifest = stored_json(self, incident_id, "b", "manifest.json")
+        self.assertEqual(manifest["relayed_by"], "cluster DB")
+        unreachable = self.one_incident(a, "peer.unreachable")
+        self.assertEqual((unreachable["domain"], unreachable["subject"]["id"]), ("X3", "node:b"))
+
+
+    def test_partition_and_heal(self):
+        """b's link is cut: the others call it failed, b itself has lost the DB and its peers; then all is well."""
+        a, b, c = self.cluster(with_disk="b")
+        self.net.cut(b.number)
+        failed = self.one_incident(a, "node.failed")
+        self.assertEqual(failed["subject"]["id"], "node:b")
+        self.disks["b"].lose_and_fail()
+        alone = self.one_incident(b, "io.error")
+        wait_for(lambda: self.captures(b, alone["id"])["b"]["state"] == "STORED", "b's own capture", 90)
+        lost = self.one_incident(b, "db.lost")
+        self.assertIn("cut off", lost["summary"])
+        self.assertNotIn("peer.unreachable", [i["kind"] for i in b.incidents()])
+        self.net.cut(b.number, up=True)
+        self.wait_connected("abc")
+        # What failed while it was cut off reaches the others, and their failure it.
+        self.wait_all_stored(c, alone["id"], "abc", timeout=60)
+        self.wait_all_stored(c, failed["id"], "abc", timeout=60)
+
+
+class TrustTest(ClusterTest):
+    def call(self, agent, identity, *command, ca=None):
+        cert, key = identity
+        done = subprocess.run([*inside(self.net.hub_host), PEER_CALL, f"{address(agent.number)}:{PORT}", agent.node,
+                               ca or self.ca.cert, cert, key, *command], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout.split("\n")[:-1]
+
+    def setUp(self):
+        super().setUp()
+        self.net.hub_host = self.net.join("caller", 200)
+
+    def test_certificates(self):
+        a, _ = self.cluster("ab", with_disk="")
+        self.assertEqual(self.call(a, self.ca.issue("b"), "ping", "default"), (0, ["ok"]))
+        before = a.status()["cluster_status"]["peers_refused"]
+        stranger = self.call(a, self.ca.issue("zebra"), "ping", "default")
+        self.assertEqual(stranger[0], 1)
+        self.assertIn("no member", stranger[1][0])
+        self.assertEqual(self.call(a, self.ca.issue("b"), "ping", "other")[0], 1)
+        foreign = Ca(os.path.join(self.folder, "foreign"))
+        self.assertEqual(self.call(a, foreign.issue("b"), "ping", "default")[0], 1)
+        self.assertEqual(self.call(a, self.ca.issue("b", at="2020-01-01"), "ping", "default")[0], 1)
+        with self.assertRaises(OSError):
+            context = ssl.create_default_context(cafile=self.ca.cert)
+            self.greet(a, context)  # no certificate at all
+        wait_for(lambda: int(a.status()["cluster_status"]["peers_refused"]) >= int(before) + 5, "five refusals counted")
+        self.assertIn("no member of the cluster", a.log())
+        self.assertIn("a TLS connection is refused", a.log())
+
+    def greet(self, agent, context):
+        """TLS by hand, from within the network; fails if the agent hangs up."""
+        program = (
+            "import socket, ssl, sys\n"
+            "host, port, ca, name = sys.argv[1:5]\n"
+            "context = ssl.create_default_context(cafile=ca)\n"
+            "context.set_alpn_protocols(['h2'])\n"
+            "with socket.create_connection((host, int(port)), 10) as raw:\n"
+            "    with context.wrap_socket(raw, server_hostname=name) as tls:\n"
+            "        tls.sendall(b'PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n')\n"
+            "        sys.exit(0 if tls.recv(1) else 1)\n")
+        done = subprocess.run([*inside(self.net.hub_host), sys.executable, "-c", program, address(agent.number),
+                               str(PORT), self.ca.cert, agent.node], capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            raise OSError(done.stderr)
+
+    def test_wrong_certificate_of_the_agent_itself(self):
+        self.start_etcd()
+        agent = self.node("a", start=False, identity=self.ca.issue("b"))
+        agent.start(ready=False)
+        self.assertEqual(agent.wait_end(), 1)
+        self.assertIn("not for this node 'a'", agent.log())
+
+    def test_alerts_twice_and_in_any_order(self):
+        a, _ = self.cluster("ab", with_disk="")
+        identity = self.ca.issue("b")
+        ids = sorted(uuid7() for _ in range(3))
+        for incident_id in reversed(ids):
+            self.assertEqual(self.call(a, identity, "alert", "default", incident_id, "b", "wwid:" + incident_id, "3"),
+                             (0, ["ok", "duplicate", "duplicate"]))
+        for incident_id in ids:
+            wait_for(lambda: self.stored_nodes(incident_id) == ["a"], "the capture in the store")
+        self.assertEqual(sorted(i["id"] for i in a.incidents()), ids)
+        self.assertEqual(int(a.status()["cluster_status"]["alerts_duplicate"]), 6)
+        # Nobody may speak for another node, nor make up an id.
+        self.assertEqual(self.call(a, identity, "alert", "default", uuid7(), "c", "wwid:x", "1")[0], 1)
+        self.assertEqual(self.call(a, identity, "alert", "default", "../../etc", "b", "wwid:x", "1")[0], 1)
+
+    def test_garbage(self):
+        a, _ = self.cluster("ab", with_disk="")
+        identity = self.ca.issue("b")
+        code, lines = self.call(a, identity, "big", str(8 << 20))
+        self.assertEqual(code, 1)
+        self.assertIn("larger than max", lines[0])
+        program = (
+            "import os, socket, sys\n"
+            "for i in range(200):\n"
+            "    with socket.create_connection((sys.argv[1], int(sys.argv[2])), 10) as raw:\n"
+            "        try:\n"
+            "            raw.sendall(os.urandom(1 + i * 37))\n"
+            "            raw.shutdown(socket.SHUT_WR)\n"
+            "            while raw.recv(4096): pass\n"
+            "        except OSError: pass\n")
+        subprocess.run([*inside(self.net.hub_host), sys.executable, "-c", program, address(a.number), str(PORT)],
+                       check=True, timeout=120)
+        self.assertEqual(self.call(a, identity, "ping", "default"), (0, ["ok"]))
+        self.assertTrue(a.alive())
+
+
+class ConfigTest(ClusterTest):
+    def test_half_a_cluster_is_refused(self):
+        self.start_etcd()
+        agent = self.node("a", start=False, config={"tls": {"ca": ""}, "peer": {"listen": "0.0.0.0:7420"}})
+        agent.start(ready=False)
+        self.assertEqual(agent.wait_end(), 1)
+        self.assertIn("set tls.ca", agent.log())
+        self.assertIn("set peer.advertise", agent.log())
+
+
+if __name__ == "__main__":
+    main()

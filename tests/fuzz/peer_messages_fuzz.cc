@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// links: ffdc_peer ffdc_cluster
+// What other agents send, and what the cluster DB holds of them: whatever passes the checks may become a
+// key or a folder's name.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "base/endpoint.h"
+#include "base/uuid.h"
+#include "cluster/membership.h"
+#include "ffdc/v1/peer.pb.h"
+#include "peer/requests.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string bytes(reinterpret_cast<const char*>(data), size);
+  ffdc::v1::AlertRequest alert;
+  if (alert.ParseFromString(bytes) && ffdc::CheckRequest(alert, alert.cluster())) {
+    if (!ffdc::IsUuid(alert.incident_id()) || !ffdc::IsNodeName(alert.origin_node())) abort();
+    if (alert.origin_node().find('/') != std::string::npos) abort();
+  }
+  ffdc::v1::CaptureReport report;
+  if (report.ParseFromString(bytes) &&
+      ffdc::CheckRequest(report, report.cluster(), report.capture().node())) {
+    if (!ffdc::IsUuid(report.incident_id())) abort();
+  }
+  ffdc::v1::PeerIncidentsRequest query;
+  if (query.ParseFromString(bytes)) (void)ffdc::CheckRequest(query, "prod");
+  ffdc::v1::PingRequest ping;
+  if (ping.ParseFromString(bytes)) (void)ffdc::CheckRequest(ping, "prod");
+  if (const auto member = ffdc::ParseMember("node1", bytes);
+      member && !ffdc::ParseEndpoint(member->address()))
+    abort();
+  (void)ffdc::ParseEndpoints(bytes);
+  return 0;
+}

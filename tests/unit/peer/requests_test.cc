@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "peer/requests.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ffdc {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kId = "019aaf2c-5d40-7000-8000-000000000001";
+
+v1::AlertRequest GoodAlert() {
+  v1::AlertRequest alert;
+  alert.set_cluster("prod");
+  alert.set_incident_id(kId);
+  alert.set_origin_node("node1");
+  alert.mutable_trigger()->set_id(kId);
+  alert.mutable_trigger()->set_kind("io.error");
+  alert.mutable_trigger()->set_node("node1");
+  return alert;
+}
+
+template <class Request>
+std::string WhyNot(const Request& request) {
+  const auto checked = CheckRequest(request, "prod");
+  return checked ? "" : checked.error().message;
+}
+
+TEST(RequestsTest, AGoodAlertPasses) { EXPECT_EQ(WhyNot(GoodAlert()), ""); }
+
+TEST(RequestsTest, AlertsOfAnotherClusterSayBothNames) {
+  v1::AlertRequest alert = GoodAlert();
+  alert.set_cluster("te\x1b[31mst");
+  EXPECT_THAT(WhyNot(alert), HasSubstr("it is of cluster 'te?[31mst', this node of 'prod'"));
+}
+
+TEST(RequestsTest, IdsAndNamesThatWouldBecomePathsAreRefused) {
+  v1::AlertRequest alert = GoodAlert();
+  alert.set_incident_id("../../../etc/passwd");
+  EXPECT_THAT(WhyNot(alert), HasSubstr("no incident id"));
+  for (const char* name : {"", "..", "a/b", "a b", "a\n"}) {
+    alert = GoodAlert();
+    alert.set_origin_node(name);
+    EXPECT_THAT(WhyNot(alert), HasSubstr("origin"));
+  }
+  alert = GoodAlert();
+  alert.set_relayed_by("a/b");
+  EXPECT_THAT(WhyNot(alert), HasSubstr("relayed by"));
+}
+
+TEST(RequestsTest, EventsMustBeOfSomethingAndBounded) {
+  v1::AlertRequest alert = GoodAlert();
+  alert.mutable_trigger()->clear_kind();
+  EXPECT_THAT(WhyNot(alert), HasSubstr("without a kind"));
+  alert = GoodAlert();
+  alert.mutable_trigger()->set_summary(std::string(5000, 'x'));
+  EXPECT_THAT(WhyNot(alert), HasSubstr("more than 4096 bytes"));
+  alert = GoodAlert();
+  alert.mutable_trigger()->set_id("1");
+  EXPECT_THAT(WhyNot(alert), HasSubstr("id"));
+}
+
+TEST(RequestsTest, ANodeReportsItsOwnCaptureAlone) {
+  v1::CaptureReport report;
+  report.set_cluster("prod");
+  report.set_incident_id(kId);
+  report.mutable_capture()->set_node("node2");
+  EXPECT_TRUE(CheckRequest(report, "prod", "node2"));
+  EXPECT_FALSE(CheckRequest(report, "prod", "node3"));
+  v1::Event& event = *report.add_events();
+  event = GoodAlert().trigger();  // of node1
+  EXPECT_FALSE(CheckRequest(report, "prod", "node2"));
+  event.set_node("node2");
+  EXPECT_TRUE(CheckRequest(report, "prod", "node2"));
+  for (int i = 0; i < 64; ++i) *report.add_events() = event;
+  EXPECT_FALSE(CheckRequest(report, "prod", "node2"));
+}
+
+TEST(RequestsTest, QueriesAreBounded) {
+  v1::PeerIncidentsRequest query;
+  query.set_cluster("prod");
+  EXPECT_EQ(WhyNot(query), "");
+  query.set_state("half");
+  EXPECT_THAT(WhyNot(query), HasSubstr("no state"));
+  query.clear_state();
+  query.set_id_prefix(std::string(37, 'a'));
+  EXPECT_THAT(WhyNot(query), HasSubstr("too long"));
+}
+
+}  // namespace
+}  // namespace ffdc
