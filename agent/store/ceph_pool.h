@@ -46,11 +46,14 @@ class CephPool {
   [[nodiscard]] virtual uint32_t Crc32c(std::string_view data) const = 0;
 
   virtual Result<uint64_t> Size(const std::string& object) = 0;
-  virtual Result<> Replace(const std::string& object, std::string_view data) = 0;  // in one step
+  // Both in one step. Create: code EEXIST: there is one, which stays.
+  virtual Result<> Replace(const std::string& object, std::string_view data) = 0;
+  virtual Result<> Create(const std::string& object, std::string_view data) = 0;
   virtual Result<> Remove(const std::string& object) = 0;
 
   virtual Result<> SetEntry(const std::string& index, const std::string& key, const std::string& value) = 0;
-  // In one step. Code ECANCELED: it is not `expected` (any more).
+  // In one step. expected empty: none, or an empty one. Code ECANCELED: it is not `expected` (any more);
+  // ENOENT: there is no such index.
   virtual Result<> ReplaceEntry(const std::string& index, const std::string& key, const std::string& expected,
                                 const std::string& value) = 0;
   virtual Result<> RemoveEntry(const std::string& index, const std::string& key) = 0;
@@ -58,6 +61,9 @@ class CephPool {
   virtual Result<std::map<std::string, std::string>> Entries(const std::string& index,
                                                              const std::string& prefix) = 0;
 
+  // Whether it is still there, and the same one. Code ESTALE: it was removed since this was connected, and
+  // maybe made anew.
+  virtual Result<> CheckPool() = 0;
   // A monitor's answer to a command in JSON.
   virtual Result<std::string> AskMonitor(const std::string& command) = 0;
   [[nodiscard]] virtual std::string fsid() const = 0;
@@ -65,7 +71,7 @@ class CephPool {
 
 // What the module exports: `ffdc_ceph_module` of this type. Both sides come from one source tree; the
 // version stands against a module left over from another package.
-inline constexpr uint32_t kCephModuleVersion = 1;
+inline constexpr uint32_t kCephModuleVersion = 2;
 struct CephModule {
   uint32_t version;
   Result<std::unique_ptr<CephPool>> (*connect)(const RadosUrl& url);

@@ -37,7 +37,7 @@ Result<std::unique_ptr<StoreDriver>> OpenStore(const std::string& url, const std
   FFDC_TRY(CheckStoreUrl(url));
   FFDC_TRY(CheckName("cluster name", cluster));
   FFDC_TRY(CheckName("node name", node));
-  if (url.starts_with(kRadosScheme)) return OpenRadosDriver(url, cluster);
+  if (url.starts_with(kRadosScheme)) return OpenRadosDriver(url, cluster, node);
   return MakeDirDriver(url.substr(kDirScheme.size()), cluster, node);
 }
 

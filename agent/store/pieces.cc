@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/crash_point.h"
 #include "base/progress.h"
 
 namespace ffdc {
@@ -82,6 +83,7 @@ class Upload {
         size = 0;
       }
       former_.push_back(size ? *size : 0);
+      ReportProgress();
     }
     // What lies behind the end belonged to something longer.
     for (uint64_t number = pieces();; ++number) {
@@ -137,7 +139,7 @@ class Upload {
   }
 
   [[nodiscard]] Unexpected WrongChunk(size_t chunk) const {
-    return Fail(At(chunk).object + " reads back wrong: its checksum differs", EIO);
+    return Fail(At(chunk).object + " reads back wrong: its checksum differs", EBADMSG);
   }
 
   Result<> CheckSizes() {
@@ -146,7 +148,7 @@ class Upload {
       if (size != PieceSize(number))
         return Fail(PieceName(name_, number) + " reads back wrong: it has " + std::to_string(size) +
                         " bytes, not " + std::to_string(PieceSize(number)),
-                    EIO);
+                    EBADMSG);
     }
     return {};
   }
@@ -157,6 +159,7 @@ class Upload {
     writes_.push_back({chunk, pool_.Write(place.object, place.offset, data)});
     written_.insert(chunk);
     transfer_.Sent(place.size);
+    CrashPoint("ship.half_copied");
     return {};
   }
 
@@ -274,8 +277,10 @@ Result<std::unique_ptr<ByteSource>> OpenPieces(std::shared_ptr<CephPool> pool, c
     auto size = pool->Size(PieceName(name, number));
     if (!size && (size.error().code != ENOENT || number == 0)) return Unexpected(std::move(size).error());
     if (!size) break;
-    bytes += *size;
-    if (*size != kPieceBytes) break;  // the last one
+    const uint64_t piece_bytes = *size;
+    bytes += piece_bytes;
+    if (piece_bytes != kPieceBytes) break;  // the last one
+    ReportProgress();
   }
   return std::unique_ptr<ByteSource>(std::make_unique<PieceSource>(std::move(pool), name, bytes));
 }
@@ -284,6 +289,7 @@ Result<> RemovePieces(CephPool& pool, const std::string& name, uint64_t bytes) {
   const uint64_t pieces = (bytes + kPieceBytes - 1) / kPieceBytes;
   for (uint64_t number = 0;; ++number) {
     auto removed = pool.Remove(PieceName(name, number));
+    ReportProgress();
     if (removed) continue;
     if (removed.error().code != ENOENT) return removed;
     if (number >= pieces) return {};

@@ -10,10 +10,11 @@
 
 namespace ffdc {
 
-Result<std::unique_ptr<StoreDriver>> OpenRadosDriver(const std::string& url, const std::string& cluster);
+Result<std::unique_ptr<StoreDriver>> OpenRadosDriver(const std::string& url, const std::string& cluster,
+                                                     const std::string& node);
 
 // On a pool that is connected already.
 std::unique_ptr<StoreDriver> MakeRadosDriver(std::shared_ptr<CephPool> pool, const RadosUrl& url,
-                                             const std::string& cluster);
+                                             const std::string& cluster, const std::string& node);
 
 }  // namespace ffdc

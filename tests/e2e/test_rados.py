@@ -103,12 +103,13 @@ class RadosTest(E2eTest):
         return digest.hexdigest()
 
     def check_arrived(self, agent, ids):
-        """All of them, once, whole, and nothing else."""
+        """All of them, once, whole, and nothing else, but what was captured because the store was lost."""
         wait_for(lambda: [i["id"] for i in agent.incidents() if capture_of(i)["state"] == "STORED"] == sorted(ids),
                  "all incidents to be stored", PATIENCE, poll=0.5)
         wait_for(lambda: not agent.leftovers(), "an empty spool and staging", PATIENCE)
-        expected, entries = set(), {}
-        for incident_id in ids:
+        lost = [i["id"] for i in agent.store_incidents()]
+        expected, entries = {"v1/default/incidents", "v1/default/store.json", "v1/default/nodes"}, {}
+        for incident_id in ids + lost:
             # The id of a capture is 48 bits of milliseconds, then chance.
             day = time.strftime("%Y-%m-%d", time.gmtime(int(incident_id.replace("-", "")[:12], 16) / 1000))
             folder = f"v1/default/incidents/{day}/{incident_id}"
@@ -119,8 +120,7 @@ class RadosTest(E2eTest):
             self.assertEqual(manifest["incident_id"], incident_id)
             self.assertEqual(self.fetch_archive(f"{folder}/node1"), manifest["archive_sha256"])
             pieces = -(-int(manifest["archive_bytes"]) // (64 * MIB))
-            expected |= {"v1/default/incidents", f"v1/default/incidents/{day}", f"{folder}/incident.json",
-                         f"{folder}/node1/manifest.json"}
+            expected |= {f"v1/default/incidents/{day}", f"{folder}/incident.json", f"{folder}/node1/manifest.json"}
             expected |= {f"{folder}/node1/{ARCHIVE}.{number:06}" for number in range(pieces)}
             entries.setdefault(f"v1/default/incidents/{day}", set()).add(f"{incident_id}/node1")
             verified = agent.ctl("incident", "verify", incident_id)
@@ -175,7 +175,8 @@ class ShipTest(RadosTest):
         self.check_arrived(agent, ids[1:])
 
     def test_killed_at_every_step(self):
-        for point in ("ship.tmp_made", "ship.archive_copied", "ship.verified", "ship.copied", "ship.published"):
+        for point in ("ship.tmp_made", "ship.half_copied", "ship.archive_copied", "ship.copied", "ship.verified",
+                      "ship.published"):
             with self.subTest(point):
                 disk = self.disk()
                 self.place = None
@@ -330,6 +331,67 @@ class FaultTest(RadosTest):
         self.ceph.command("auth", "caps", "client.reader", "mon", "allow r", "osd", "allow rw pool=ffdc")
         self.check_arrived(agent, [incident_id])
         self.check_no_problem(agent)
+
+
+class KnownStoreTest(RadosTest):
+    def test_another_pool_of_its_name(self):
+        """A pool that was made anew is not written to before a person says so."""
+        disks = [self.disk(), self.disk()]
+        self.ceph.make_pool("renewed")
+        conf = self.ceph.make_client("renewed", ["mon", "allow r", "osd", "allow rw pool=renewed"])
+        agent = self.rados_agent(disks, url=self.url("renewed", conf, "renewed"))
+        disks[0].lose_and_fail()
+        agent.wait_stored(1, PATIENCE)
+        known = agent.status()["store"]["id"]
+        self.ceph.command("osd", "pool", "delete", "renewed", "renewed", "--yes-i-really-really-mean-it")
+        self.ceph.make_pool("renewed")
+        self.wait_problem(agent, "marker v1/default/store.json is missing", "store init")
+        disks[1].lose_and_fail()
+        incident_id = agent.wait_incidents(2, timeout=PATIENCE)[-1]["id"]
+        wait_for(lambda: incident_id in agent.sealed(), "the capture to be sealed", PATIENCE)
+        self.assertEqual(self.objects(), [])
+        done = agent.ctl("store", "init")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        agent.wait_stored(2, PATIENCE)
+        self.check_no_problem(agent)
+        self.assertNotEqual(agent.status()["store"]["id"], known)
+        verified = agent.ctl("incident", "verify", incident_id)
+        self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
+
+    def test_two_agents_of_one_name(self):
+        disks = [self.disk(), self.disk()]
+        url = self.url()
+        agents = [self.rados_agent([disk], url=url) for disk in disks]
+        wait_for(lambda: "two agents have one name" in agents[1].status()["store"].get("error", ""), "it to be said",
+                 PATIENCE, poll=0.5)
+        for disk in disks:
+            disk.lose_and_fail()
+        for agent in agents:
+            agent.wait_stored(1, PATIENCE)
+        verified = agents[0].ctl_json("store", "verify", "--all")
+        self.assertEqual(verified.get("problems", []), [])
+        self.assertEqual(int(verified["captures_done"]), 2)
+
+    def test_migrates_to_a_folder_and_back(self):
+        disk = self.disk()
+        url = self.url()
+        agent = self.rados_agent([disk], url=url)
+        disk.lose_and_fail()
+        incident_id = agent.wait_stored(1, PATIENCE)[0]["id"]
+        self.check_arrived(agent, [incident_id])
+        folder = "dir:" + os.path.join(self.folder, "moved")
+        other = url.replace(self.place[1], "moved")
+        for source, target in ((url, folder), (folder, other), (url, other)):
+            moved = agent.ctl("store", "migrate", source, target)
+            self.assertEqual(moved.returncode, 0, moved.stdout + moved.stderr)
+        stored = [o for o in self.objects() if o.startswith("v1/default/incidents/")]
+        digest = self.fetch_archive(os.path.dirname(next(o for o in stored if f"{ARCHIVE}." in o)))
+        self.place = (self.place[0], "moved")
+        self.assertEqual([o for o in self.objects() if o.startswith("v1/default/incidents/")], stored)
+        self.assertEqual(self.fetch_archive(os.path.dirname(next(o for o in stored if f"{ARCHIVE}." in o))), digest)
+        for path, _, files in os.walk(os.path.join(self.folder, "moved")):
+            if ARCHIVE in files:
+                self.assertEqual(sha256(os.path.join(path, ARCHIVE)), digest)
 
 
 class ThresholdTest(RadosTest):

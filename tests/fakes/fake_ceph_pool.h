@@ -48,6 +48,13 @@ class FakeCephPool final : public CephPool {
     return found->second.size();
   }
   Result<> Replace(const std::string& object, std::string_view data) override {
+    if (write_error != 0 && !objects.contains(object)) return Fail("cannot write " + object, write_error);
+    objects[object] = data;
+    return {};
+  }
+  Result<> Create(const std::string& object, std::string_view data) override {
+    if (objects.contains(object)) return Fail("there is " + object, EEXIST);
+    if (write_error != 0) return Fail("cannot create " + object, write_error);
     objects[object] = data;
     return {};
   }
@@ -62,8 +69,12 @@ class FakeCephPool final : public CephPool {
   }
   Result<> ReplaceEntry(const std::string& index, const std::string& key, const std::string& expected,
                         const std::string& value) override {
-    if (indexes[index][key] != expected) return Fail("another value", ECANCELED);
-    indexes[index][key] = value;
+    const auto found = indexes.find(index);
+    if (found == indexes.end()) return Fail("no " + index, ENOENT);
+    const auto entry = found->second.find(key);
+    if ((entry == found->second.end() ? std::string() : entry->second) != expected)
+      return Fail("another value", ECANCELED);
+    found->second[key] = value;
     return {};
   }
   Result<> RemoveEntry(const std::string& index, const std::string& key) override {
@@ -73,11 +84,17 @@ class FakeCephPool final : public CephPool {
   Result<std::map<std::string, std::string>> Entries(const std::string& index,
                                                      const std::string& prefix) override {
     std::map<std::string, std::string> found;
-    for (const auto& [key, value] : indexes[index])
+    const auto there = indexes.find(index);
+    if (there == indexes.end()) return found;
+    for (const auto& [key, value] : there->second)
       if (key.starts_with(prefix)) found[key] = value;
     return found;
   }
 
+  Result<> CheckPool() override {
+    if (is_gone) return Fail("there is no pool any more", ESTALE);
+    return {};
+  }
   Result<std::string> AskMonitor(const std::string& /*command*/) override { return monitor_answer; }
   [[nodiscard]] std::string fsid() const override { return "f51d"; }
 
@@ -85,7 +102,8 @@ class FakeCephPool final : public CephPool {
   std::map<std::string, std::map<std::string, std::string>> indexes;
   std::string monitor_answer;
   std::function<void(const std::string& object)> on_write;
-  int write_error = 0;
+  int write_error = 0;  // of what needs room: new objects and archives
+  bool is_gone = false;
   size_t writes = 0;
 
  private:

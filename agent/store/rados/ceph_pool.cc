@@ -111,6 +111,7 @@ class RadosPool final : public CephPool {
     }
     if (const int code = rados_.connect(); code < 0) return Refused(url, user, code);
     if (const int code = rados_.ioctx_create(url.pool.c_str(), io_); code < 0) return NoPool(url, user, code);
+    pool_ = url.pool;
     io_.set_namespace(url.name_space);
     // Else a full pool holds writes back until it is not, instead of refusing them.
     io_.set_pool_full_try();
@@ -169,6 +170,15 @@ class RadosPool final : public CephPool {
     return Check("write " + object, io_.write_full(object, bytes));
   }
 
+  Result<> Create(const std::string& object, std::string_view data) override {
+    librados::bufferlist bytes;
+    bytes.append(data.data(), static_cast<unsigned>(data.size()));
+    librados::ObjectWriteOperation operation;
+    operation.create(true);
+    operation.write_full(bytes);
+    return Check("create " + object, io_.operate(object, &operation));
+  }
+
   Result<> Remove(const std::string& object) override {
     return Check("remove " + object, io_.remove(object));
   }
@@ -207,6 +217,14 @@ class RadosPool final : public CephPool {
       for (const auto& [key, value] : values) entries[key] = value.to_str();
     }
     return entries;
+  }
+
+  Result<> CheckPool() override {
+    const int64_t id = rados_.pool_lookup(pool_.c_str());
+    if (id == -ENOENT) return Fail("there is no pool " + pool_ + " any more", ESTALE);
+    if (id < 0) return Failed("look for pool " + pool_, static_cast<int>(id));
+    if (id != io_.get_id()) return Fail("pool " + pool_ + " was made anew", ESTALE);
+    return {};
   }
 
   Result<std::string> AskMonitor(const std::string& command) override {
@@ -289,6 +307,7 @@ class RadosPool final : public CephPool {
 
   librados::Rados rados_;
   librados::IoCtx io_;
+  std::string pool_;
 };
 
 Result<std::unique_ptr<CephPool>> Connect(const RadosUrl& url) {

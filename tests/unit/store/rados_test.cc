@@ -4,18 +4,25 @@
 #include <gmock/gmock.h>
 
 #include "base/fs.h"
+#include "base/mem_file.h"
+#include "base/proto_json.h"
 #include "base/rados_url.h"
 #include "base/spool_layout.h"
 #include "base/uuid.h"
 #include "fakes/fake_ceph_pool.h"
+#include "fakes/sealed_capture.h"
 #include "fakes/temp_dir.h"
 #include "store/ceph_text.h"
+#include "store/dir_driver.h"
 #include "store/file_source.h"
+#include "store/migrate.h"
 #include "store/rados_driver.h"
+#include "store/small_files.h"
 
 namespace ffdc {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -59,6 +66,9 @@ class RadosDriverTest : public testing::Test {
     auto source = driver_->Open(id_, "node1", kArchiveFile);
     return source ? ReadText(**source, 1u << 30).value() : source.error().message;
   }
+  std::unique_ptr<StoreDriver> DriverOf(const std::string& node) {
+    return MakeRadosDriver(pool_, ParseRadosUrl("rados://dump").value(), "lab", node);
+  }
   std::vector<std::string> Nodes() { return driver_->Nodes(id_).value(); }
 
   TempDir dir_;
@@ -67,7 +77,8 @@ class RadosDriverTest : public testing::Test {
   std::string archive_;
   v1::Manifest manifest_;
   std::shared_ptr<FakeCephPool> pool_ = std::make_shared<FakeCephPool>();
-  std::unique_ptr<StoreDriver> driver_ = MakeRadosDriver(pool_, ParseRadosUrl("rados://dump").value(), "lab");
+  std::unique_ptr<StoreDriver> driver_ =
+      MakeRadosDriver(pool_, ParseRadosUrl("rados://dump").value(), "lab", "node1");
   uint64_t sent_ = 0;
 };
 
@@ -98,7 +109,9 @@ TEST_F(RadosDriverTest, GoesOnWhereAFormerTryEnded) {
   EXPECT_THAT(put.error().message, HasSubstr("does not answer"));
   EXPECT_THAT(Nodes(), IsEmpty());
   EXPECT_THAT(driver_->List().value(), IsEmpty());
-  ASSERT_TRUE(driver_->RemoveHalfUploads(true, {}));  // what is being worked on stays
+  ASSERT_TRUE(driver_->RemoveHalfUploads(true, {id_}));  // what will be continued stays
+  ASSERT_TRUE(driver_->RemoveHalfUploads(false, {}));
+  ASSERT_TRUE(DriverOf("node2")->RemoveHalfUploads(true, {}));
   pool_->write_error = 0;
   pool_->writes = 0;
   ASSERT_TRUE(Put());
@@ -130,7 +143,9 @@ TEST_F(RadosDriverTest, WhatReadsBackWrongIsNotStored) {
   const auto put = Put();
   ASSERT_FALSE(put);
   EXPECT_THAT(put.error().message, HasSubstr("reads back wrong"));
+  EXPECT_EQ(put.error().code, EBADMSG);
   EXPECT_THAT(Nodes(), IsEmpty());
+  EXPECT_THAT(pool_->objects, IsEmpty());
   pool_->on_write = {};
   ASSERT_TRUE(Put());
   EXPECT_TRUE(Stored() == archive_);
@@ -138,12 +153,15 @@ TEST_F(RadosDriverTest, WhatReadsBackWrongIsNotStored) {
 
 TEST_F(RadosDriverTest, AFileThatIsNotWhatWasSealedIsNotStored) {
   ASSERT_TRUE(WriteFile(dir_.path() / kArchiveFile, "something else"));
-  EXPECT_THAT(Put().error().message, HasSubstr("is not what was sealed"));
+  const auto put = Put();
+  ASSERT_FALSE(put);
+  EXPECT_THAT(put.error().message, HasSubstr("is not what was sealed"));
+  EXPECT_EQ(put.error().code, EBADMSG);  // the capture in the spool is looked at
   EXPECT_THAT(Nodes(), IsEmpty());
 }
 
 TEST_F(RadosDriverTest, OfTwoWritersAtOnceTheLastToBeginWins) {
-  auto other = MakeRadosDriver(pool_, ParseRadosUrl("rados://dump").value(), "lab");
+  auto other = MakeRadosDriver(pool_, ParseRadosUrl("rados://dump").value(), "lab", "node1");
   bool begun = false;
   pool_->on_write = [&](const std::string&) {
     if (std::exchange(begun, true)) return;
@@ -178,11 +196,117 @@ TEST_F(RadosDriverTest, FinishesARemovalAndClearsAnUploadThatNobodyWorksOn) {
   }
 }
 
+TEST_F(RadosDriverTest, AHalfUploadOfThisNodeThatNothingContinuesIsCleared) {
+  pool_->on_write = [&](const std::string&) { pool_->write_error = ETIMEDOUT; };
+  ASSERT_FALSE(Put());
+  EXPECT_THAT(pool_->objects, SizeIs(1));
+  ASSERT_TRUE(driver_->RemoveHalfUploads(true, {ids_.Next()}));
+  EXPECT_THAT(pool_->objects, IsEmpty());
+  EXPECT_THAT(pool_->indexes["v1/lab/incidents/" + FormatDate(UuidWallNs(id_))], IsEmpty());
+}
+
 TEST_F(RadosDriverTest, AFullPoolCanBeReachedAndIsSaidToBeFull) {
-  pool_->write_error = EDQUOT;
-  EXPECT_THAT(Put().error().message, HasSubstr("full: raise its quota"));
+  ASSERT_TRUE(driver_->Prepare());
+  pool_->on_write = [&](const std::string&) {
+    if (pool_->writes == 20) pool_->write_error = EDQUOT;
+  };
+  const auto put = Put();
+  ASSERT_FALSE(put);
+  EXPECT_THAT(put.error().message, HasSubstr("full: raise its quota"));
+  EXPECT_THAT(pool_->objects, IsEmpty()) << "the room is needed";
+  EXPECT_TRUE(driver_->Prepare());
+  EXPECT_TRUE(driver_->CheckWriting());
+  EXPECT_TRUE(driver_->ClaimName());
+  EXPECT_TRUE(driver_->AcquireLease().value()) << "to make room";
   pool_->write_error = ENOSPC;
   EXPECT_THAT(Put().error().message, HasSubstr("full: add OSDs"));
+}
+
+TEST_F(RadosDriverTest, IsKnownAgainByItsMarker) {
+  EXPECT_EQ(driver_->MarkerId().error().code, ENOENT);
+  pool_->is_gone = true;
+  const auto gone = driver_->MarkerId();
+  EXPECT_EQ(gone.error().code, ESTALE);
+  EXPECT_THAT(gone.error().message, HasSubstr("is another one now"));
+  pool_->is_gone = false;
+  ASSERT_TRUE(driver_->MayInit());
+  ASSERT_TRUE(driver_->Init());
+  const std::string id = driver_->MarkerId().value();
+  EXPECT_TRUE(IsUuid(id));
+  ASSERT_TRUE(DriverOf("node2")->Init());
+  EXPECT_EQ(DriverOf("node2")->MarkerId().value(), id) << "one that is there stays";
+  pool_->objects["v1/lab/store.json"] = "{}";
+  EXPECT_THAT(driver_->MarkerId().error().message, HasSubstr("v1/lab/store.json has no id"));
+}
+
+TEST_F(RadosDriverTest, IsWrittenToFindOutWhetherItCanBe) {
+  ASSERT_TRUE(driver_->CheckWriting());
+  EXPECT_THAT(pool_->objects, IsEmpty());
+  pool_->write_error = EPERM;
+  EXPECT_THAT(driver_->CheckWriting().error().message, HasSubstr("does not let this node write"));
+}
+
+TEST_F(RadosDriverTest, OneNodeAtATimeHoldsTheLease) {
+  const auto other = DriverOf("node2");
+  ASSERT_TRUE(driver_->Prepare());
+  EXPECT_TRUE(driver_->AcquireLease().value());
+  EXPECT_FALSE(other->AcquireLease().value());
+  other->ReleaseLease();  // not its own
+  EXPECT_FALSE(other->AcquireLease().value());
+  EXPECT_THAT(driver_->List().value(), IsEmpty()) << "it is no day";
+  driver_->ReleaseLease();
+  EXPECT_TRUE(other->AcquireLease().value());
+  // Of a node that died long ago.
+  v1::StoreLease dead = NewLease("node2");
+  dead.set_until_wall_ns(SystemClock().RealtimeNs() - 3600 * kNsPerSecond);
+  pool_->indexes["v1/lab/incidents"]["lease"] = ToJson(dead).value();
+  EXPECT_TRUE(driver_->AcquireLease().value());
+  other->ReleaseLease();  // another one's by now
+  EXPECT_FALSE(other->AcquireLease().value());
+}
+
+TEST_F(RadosDriverTest, AnotherAgentOfThisNameIsNoticed) {
+  EXPECT_EQ(driver_->ClaimName().value(), "");
+  EXPECT_EQ(driver_->ClaimName().value(), "");
+  std::string& claim = pool_->indexes["v1/lab/nodes"]["node1"];
+  v1::StoreLease other = ParseLease(claim);
+  other.set_node("db2");
+  other.set_id("11111111-2222-3333-4444-555555555555 4026531836 77 123");
+  claim = ToJson(other).value();
+  EXPECT_THAT(driver_->ClaimName().value(), AllOf(HasSubstr("two agents have one name"), HasSubstr("db2")));
+  EXPECT_EQ(DriverOf("node2")->ClaimName().value(), "");
+  other.set_until_wall_ns(SystemClock().RealtimeNs() - 1);
+  claim = ToJson(other).value();
+  EXPECT_EQ(driver_->ClaimName().value(), "");
+}
+
+TEST_F(RadosDriverTest, CapturesMoveFromAFolderAndBack) {
+  SealedCaptureOptions options;
+  options.incident_id = id_;
+  options.cluster = "lab";
+  const auto manifest = MakeSealedCapture(dir_ / "spool", options);
+  const auto folder = MakeDirDriver(dir_ / "first", "lab", "node1");
+  const auto back = MakeDirDriver(dir_ / "second", "lab", "node1");
+  Sum sum;
+  ASSERT_TRUE(folder->Prepare());
+  ASSERT_TRUE(folder->PutCapture((dir_.path() / "spool" / SealedPath(id_)).string(), manifest, sum));
+  ASSERT_TRUE(folder->PutIncident(id_, "{}"));
+  v1::StoreArgs args;
+  args.set_spool_dir(dir_ / "spool");
+  args.set_cluster("lab");
+  const auto progress = MemFile();
+  for (int twice = 0; twice < 2; ++twice) {
+    const auto to_pool = MigrateBetween(*folder, *driver_, args, progress->get());
+    ASSERT_TRUE(to_pool) << to_pool.error().message;
+    const auto to_folder = MigrateBetween(*driver_, *back, args, progress->get());
+    ASSERT_TRUE(to_folder) << to_folder.error().message;
+  }
+  for (auto* driver : {driver_.get(), back.get()}) {
+    EXPECT_THAT(driver->Nodes(id_).value(), ElementsAre("node1"));
+    EXPECT_EQ(DigestOf(**driver->Open(id_, "node1", kArchiveFile))->sha256, manifest.archive_sha256());
+    EXPECT_EQ(ReadText(**driver->Open(id_, {}, kIncidentFile)).value(), "{}");
+  }
+  EXPECT_EQ(driver_->List().value()[0].bytes, folder->List().value()[0].bytes);
 }
 
 TEST_F(RadosDriverTest, TellsThePoolsSpace) {
