@@ -27,7 +27,7 @@ class UeventsTest : public testing::Test {
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "needs root to send uevents";
     source_ = UeventSource::Start({[this](const Uevent& event) {
-                                     if (event.devpath.find("ffdc-test") != std::string::npos)
+                                     if (event.devpath.find(tag_) != std::string::npos)
                                        heard_.push_back(event);
                                    },
                                    [this] { ++lost_; }});
@@ -65,13 +65,15 @@ class UeventsTest : public testing::Test {
     return heard_.size() == count;
   }
 
+  // Others of these tests run at the same time, and everybody hears everything.
+  const std::string tag_ = "ffdc-test" + std::to_string(getpid()) + "-";
   std::unique_ptr<UeventSource> source_;
   std::vector<Uevent> heard_;
   int lost_ = 0;
 };
 
 TEST_F(UeventsTest, DmNamesOfAnyBytesArriveAsText) {
-  Send("change", "/devices/virtual/block/ffdc-test0",
+  Send("change", "/devices/virtual/block/" + tag_ + "0",
        {"SUBSYSTEM=block", "DEVTYPE=disk", "DM_NAME=vg-\xff\xc3\xa9\x1b[31m", "DM_PATH=8:\x80\n16",
         "DM_ACTION=PATH_FAILED", "DM_NR_VALID_PATHS=1"});
   ASSERT_TRUE(Hear(1));
@@ -87,18 +89,18 @@ TEST_F(UeventsTest, DmNamesOfAnyBytesArriveAsText) {
 }
 
 TEST_F(UeventsTest, APathNamesTheFolderThatSysfsHas) {
-  Send("add", "/devices/virtual/block/ffdc-test!c0d0\xfe", {"SUBSYSTEM=block", "DEVTYPE=disk"});
+  Send("add", "/devices/virtual/block/" + tag_ + "!c0d0\xfe", {"SUBSYSTEM=block", "DEVTYPE=disk"});
   ASSERT_TRUE(Hear(1));
-  EXPECT_EQ(heard_[0].devpath, "/devices/virtual/block/ffdc-test!c0d0\xfe");
+  EXPECT_EQ(heard_[0].devpath, "/devices/virtual/block/" + tag_ + "!c0d0\xfe");
 }
 
 TEST_F(UeventsTest, WhatMakesNoSenseIsNoTrouble) {
-  Send("change", "/devices/ffdc-test1",
+  Send("change", "/devices/" + tag_ + "1",
        {"SUBSYSTEM=block", "=", "A", "\xff=\xff", "DEVTYPE=disk"});  // refused
-  Send("change", "/devices/ffdc-test2", {"SUBSYSTEM=net"});          // not listened to
-  Send("change", "/devices/ffdc-test3", {"SUBSYSTEM=module"});
+  Send("change", "/devices/" + tag_ + "2", {"SUBSYSTEM=net"});       // not listened to
+  Send("change", "/devices/" + tag_ + "3", {"SUBSYSTEM=module"});
   ASSERT_TRUE(Hear(1)) << heard_.size();
-  EXPECT_THAT(heard_.back().devpath, HasSubstr("ffdc-test3"));
+  EXPECT_THAT(heard_.back().devpath, HasSubstr(tag_ + "3"));
   EXPECT_EQ(heard_.back().subsystem, "module");
   EXPECT_TRUE(source_->Status()[0].active());
 }
