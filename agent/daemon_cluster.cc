@@ -140,6 +140,7 @@ Result<> DaemonCluster::StartDb() {
     for (const auto& [key, value] : content) OnDbEntry(key, value);
     Register();
     TellLifeCycle();
+    if (!clustered()) return;
     spdlog::info("cluster DB: {} members, primary {}", membership_.members().size(),
                  membership_.primary().empty() ? "none yet" : membership_.primary());
   };

@@ -125,7 +125,7 @@ Result<std::shared_ptr<void>> DaemonControl::WatchEvents(std::function<void(cons
 }
 
 Result<ControlBackend::Pull> DaemonControl::OpenPipe(
-    std::function<Result<uint64_t>(Fd input, PipeDone done)> start) {
+    const std::function<Result<uint64_t>(Fd input, PipeDone done)>& start) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return FailErrno("cannot make a pipe");
   Pull pull;

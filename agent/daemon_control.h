@@ -70,7 +70,7 @@ class DaemonControl final : public ControlBackend {
 
   // Runs `start` on the loop's thread with a pipe's write end, and gives out the other end.
   using PipeDone = std::function<void(Result<>)>;
-  Result<Pull> OpenPipe(std::function<Result<uint64_t>(Fd input, PipeDone done)> start);
+  Result<Pull> OpenPipe(const std::function<Result<uint64_t>(Fd input, PipeDone done)>& start);
 
   Daemon& daemon_;
   std::atomic<bool> stopping_{false};

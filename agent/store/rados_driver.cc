@@ -28,7 +28,7 @@ namespace {
 
 // Far longer than a store is away before its administrator looks: others' half uploads wait for them. Nobody
 // works on one for so long without beginning it anew.
-constexpr uint64_t kHalfUploadAgeS = 24 * 3600;
+constexpr uint64_t kHalfUploadAgeS = 86'400;
 
 using State = IndexEntry::State;
 

@@ -41,7 +41,7 @@ Result<Message> ReadJson(StoreDriver& store, const std::string& id, const std::s
 
 // Pinned, or open in the eyes of another node: one that died with an open incident must not keep it for ever.
 bool MustStay(const v1::Incident& incident, int64_t now_ns) {
-  constexpr int64_t kOpenForAtMostS = 24 * 3600;
+  constexpr int64_t kOpenForAtMostS = 86'400;
   if (incident.pinned()) return true;
   return incident.state() == v1::OPEN &&
          incident.last_event_at().seconds() > now_ns / kNsPerSecond - kOpenForAtMostS;

@@ -10,7 +10,7 @@ namespace {
 
 // A run of retention ends well within it. What is left of a dead holder's is taken over after as long again,
 // so that clocks that differ by minutes do no harm.
-constexpr int64_t kLeaseNs = 10 * 60 * kNsPerSecond;
+constexpr int64_t kLeaseNs = kNsPerSecond * 10 * 60;
 
 }  // namespace
 

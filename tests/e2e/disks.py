@@ -233,7 +233,11 @@ class FaultFs:
         if self.server.poll() is None:
             self.set("ok")
         run("umount", "-l", self.path, check=False)
-        self.server.communicate(timeout=20)
+        try:
+            self.server.communicate(timeout=20)
+        except subprocess.TimeoutExpired:  # somebody is still on the way out of the mount
+            self.server.kill()
+            self.server.communicate()
 
 
 class Mount:

@@ -50,7 +50,7 @@ class FaultsTest(E2eTest):
             process = subprocess.Popen(["dd", f"if={disk.path}", "of=/dev/null", "bs=4k", "iflag=direct",
                                         "status=none", *args], stderr=subprocess.DEVNULL)
         def end():
-            if disk.server.poll() is None:
+            if disk.fault_fs.server.poll() is None:
                 disk.set("ok")  # nothing ends a task whose I/O hangs
             process.wait()
         self.addCleanup(end)

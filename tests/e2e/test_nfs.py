@@ -19,7 +19,9 @@ SLOW = {"store": {"max_bytes_per_second": "64KiB"}}
 HANG_FOUND_S = 90  # a worker without progress for 30 s, and one that looks at the store for 10
 
 
-class MountTest(E2eTest):
+class MountedStore(E2eTest):
+    """What tests of a store on a mount share."""
+
     def fault_fs(self):
         below = os.path.join(self.folder, "below")
         os.mkdir(below)
@@ -77,6 +79,8 @@ class MountTest(E2eTest):
         self.check_all_arrive(agent, 2)
         return agent
 
+
+class MountTest(MountedStore):
     def test_hang(self):
         agent = self.check_away("hang", "does not answer")
         wait_for(lambda: len(agent.pids()) == 2, "the workers that hung to be gone")
@@ -125,7 +129,7 @@ class MountTest(E2eTest):
         self.assertEqual(os.stat(stored.replace(mount.path, os.path.join(self.folder, "below"))).st_ino, inode)
 
 
-class WrongStoreTest(MountTest):
+class WrongStoreTest(MountedStore):
     def test_not_mounted(self):
         """The empty folder below the mount is not written to."""
         first, second = self.disk(), self.disk()

@@ -168,7 +168,7 @@ nfs_store() { # OPTIONS: the agent's store is on the mount, and has a capture (s
 }
 
 nothing_waits() { # all that was sealed is in the store
-	[ -d /var/lib/ffdc/spool/sealed ] && [ -z "$(ls -A /var/lib/ffdc/spool/sealed /run/ffdc/captures)" ] &&
+	[ -z "$(find /var/lib/ffdc/spool/sealed /run/ffdc/captures -mindepth 1)" ] &&
 		ffdcctl incident list --json | grep -q '"state": "STORED"' &&
 		! ffdcctl incident list --json | grep -qE '"state": "(COLLECTING|SEALED)"'
 }
