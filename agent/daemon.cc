@@ -78,6 +78,7 @@ Result<> Daemon::Start() {
   versions_ = ReadVersions();
   StartIncidents();
   StartShipper();
+  StartSpaceWatch();
   StartProbes();
   FFDC_TRY(StartDevices());
   // Signals are the loop's before there are threads that could take them.
@@ -191,6 +192,13 @@ void Daemon::StartShipper() {
   loop_.After(kSettleDelay, [this] { SettleFormerLife(); });
 }
 
+// Store -> fill level of its pool -> event.
+void Daemon::StartSpaceWatch() {
+  space_ = std::make_unique<SpaceWatch>(settings_.store.url, settings_.node.cluster, settings_.node.name,
+                                        launcher_,
+                                        [this](const PoolFill& pool) { Observe(&Detector::OnSpace, pool); });
+}
+
 // Kernel -> record -> event.
 void Daemon::StartProbes() {
   block_probe_ = BlockProbe::Start(
@@ -288,6 +296,7 @@ void Daemon::Tick() {
   incidents_->Tick();
   runner_->Tick();
   shipper_->Tick();
+  space_->Tick(shipper_->store_status().error());
   index_->Flush();
   cluster_->Tick();
   launcher_.Dispatch();

@@ -39,6 +39,7 @@
 #include "probe/paths.h"
 #include "probe/source.h"
 #include "store/shipper.h"
+#include "store/space_watch.h"
 
 namespace ffdc {
 
@@ -80,6 +81,7 @@ class Daemon {
   Result<> StartFolders();
   void StartIncidents();
   void StartShipper();
+  void StartSpaceWatch();
   void StartProbes();
   void StartDetectors();
   void AddSources();
@@ -128,6 +130,7 @@ class Daemon {
   std::unique_ptr<DaemonCluster> cluster_;
   std::unique_ptr<CaptureRunner> runner_;
   std::unique_ptr<Shipper> shipper_;
+  std::unique_ptr<SpaceWatch> space_;
   std::unique_ptr<BlockProbe> block_probe_;
   std::unique_ptr<DeviceInventory> devices_;
   std::unique_ptr<FilesystemTable> filesystems_;

@@ -105,6 +105,7 @@ void Daemon::FillProblems(v1::Status& status, const std::vector<v1::Probe>& prob
   }
   if (status.devices().empty()) add("no block device is watched: see [devices] in the configuration");
   if (!status.store().error().empty()) add(status.store().error());
+  if (!space_->problem().empty()) add(space_->problem());
   if (!status.spool().error().empty()) add("spool " + status.spool().path() + ": " + status.spool().error());
   if (!index_->problem().empty()) add(index_->problem());
   for (const std::string& problem : runner_->problems()) add(problem);

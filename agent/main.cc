@@ -16,6 +16,7 @@
 #include "control/server.h"
 #include "daemon.h"
 #include "daemon_control.h"
+#include "store/preload.h"
 
 namespace {
 
@@ -36,7 +37,8 @@ ffdc::Result<> Run(const ffdc::Settings& settings, const std::string& config_pat
     return ffdc::Fail(
         "ffdcd must run as root: it attaches BPF programs and reads every process: use systemctl or sudo");
   // Before the first thread, before libbpf and gRPC.
-  FFDC_ASSIGN(const std::unique_ptr<ffdc::Launcher> launcher, ffdc::Launcher::Start(ffdc::AgentTasks()));
+  FFDC_ASSIGN(const std::unique_ptr<ffdc::Launcher> launcher,
+              ffdc::Launcher::Start(ffdc::AgentTasks(), [&] { ffdc::PreloadStore(settings.store.url); }));
   FFDC_TRY(ffdc::InitLog(settings.log.level));
   FFDC_ASSIGN(const std::unique_ptr<ffdc::EventLoop> loop, ffdc::EventLoop::Create());
   ffdc::Daemon daemon(settings, config_path, *loop, *launcher);

@@ -128,7 +128,8 @@ class LauncherClient final : public Launcher {
 
 }  // namespace
 
-Result<std::unique_ptr<Launcher>> Launcher::Start(const WorkerTasks& tasks) {
+Result<std::unique_ptr<Launcher>> Launcher::Start(const WorkerTasks& tasks,
+                                                  const std::function<void()>& preload) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
     return FailErrno("cannot make the launcher's socket");
@@ -139,7 +140,7 @@ Result<std::unique_ptr<Launcher>> Launcher::Start(const WorkerTasks& tasks) {
   if (pid < 0) return FailErrno("cannot fork the launcher");
   if (pid == 0) {
     mine.reset();
-    launcher::RunProcess(std::move(theirs), tasks, agent);
+    launcher::RunProcess(std::move(theirs), tasks, agent, preload);
   }
   return std::unique_ptr<Launcher>(std::make_unique<LauncherClient>(std::move(mine), pid));
 }

@@ -49,14 +49,20 @@ struct WorkerRequest {
   std::string task;      // a name in WorkerTasks
   std::string argument;  // at most kMaxArgumentBytes
   std::vector<int> fds;  // at most 8; passed on (duplicated), still owned by the caller
-  std::chrono::milliseconds deadline{10000};
+  std::chrono::milliseconds deadline{
+      10000};  // from its start, or from its last ReportProgress() (base/progress.h)
+  // How long its worker stays afterwards to take another request of its stage (the task's name up to
+  // the first '.') that may be kept as well: what it is connected to stays so. 0: it ends at once.
+  std::chrono::milliseconds keep{0};
 };
 
 class Launcher {
  public:
   // Forks the launcher process. Call before the first thread and before gRPC and
-  // libbpf are used. The launcher and its workers end when the agent does.
-  static Result<std::unique_ptr<Launcher>> Start(const WorkerTasks& tasks);
+  // libbpf are used. The launcher and its workers end when the agent does. preload: what the launcher
+  // process does first, so that its workers find it done; it must not start a thread.
+  static Result<std::unique_ptr<Launcher>> Start(const WorkerTasks& tasks,
+                                                 const std::function<void()>& preload = {});
   virtual ~Launcher() = default;
 
   // Starts a worker; `done` runs in Dispatch(), exactly once. All calls from one thread.

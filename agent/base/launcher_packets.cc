@@ -16,6 +16,7 @@ constexpr size_t kMaxPacketBytes = kMaxArgumentBytes + 4096;
 
 struct RequestHead {
   uint64_t id;
+  uint64_t keep_ms;
   uint32_t deadline_ms;
   uint32_t task_bytes;
 };
@@ -94,7 +95,8 @@ Result<Packet> Receive(int socket, int flags) {
 }
 
 std::string EncodeRequest(uint64_t id, const WorkerRequest& request) {
-  const RequestHead head{id, static_cast<uint32_t>(request.deadline.count()),
+  const RequestHead head{id, static_cast<uint64_t>(request.keep.count()),
+                         static_cast<uint32_t>(request.deadline.count()),
                          static_cast<uint32_t>(request.task.size())};
   return Pack(head, request.task, request.argument);
 }
@@ -105,7 +107,7 @@ Result<Request> DecodeRequest(std::string_view data) {
   memcpy(&head, data.data(), sizeof head);
   data.remove_prefix(sizeof head);
   if (head.task_bytes > data.size()) return Fail("malformed worker request");
-  return Request{head.id, head.deadline_ms, std::string(data.substr(0, head.task_bytes)),
+  return Request{head.id, head.deadline_ms, head.keep_ms, std::string(data.substr(0, head.task_bytes)),
                  std::string(data.substr(head.task_bytes))};
 }
 

@@ -64,12 +64,21 @@ struct Worker {
   uint64_t killed_ns = 0;   // 0: it was not
   ProgressPtr progress;
   bool abandoned = false;
+  // Of one that may be kept: requests go there, reports come from there.
+  Fd channel;
+  uint64_t keep_ns = 0;
+
+  // Waits for another request. Nobody waits for it: it has no id.
+  [[nodiscard]] bool idle() const { return id == 0; }
 
   [[nodiscard]] uint64_t deadline_ns() const {
     const uint64_t progress_ns = progress != nullptr ? progress->load(std::memory_order_relaxed) : 0;
     return std::max(started_ns, progress_ns) + allowed_ns;
   }
 };
+
+// What shares kept workers: "store" of "store.ship".
+std::string_view StageOf(std::string_view task) { return task.substr(0, task.find('.')); }
 
 uint64_t Now() { return SystemClock().MonotonicNs(); }
 
@@ -103,13 +112,7 @@ WorkerReport RunTask(const WorkerTasks& tasks, const Request& request, std::span
   return report;
 }
 
-[[noreturn]] void RunWorker(int socket, const WorkerTasks& tasks, const Request& request,
-                            const std::vector<Fd>& fds, pid_t parent, Progress* progress) {
-  DieWithParent(parent);
-  own_progress = progress;
-  sigset_t none;
-  sigemptyset(&none);
-  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+std::string Perform(const WorkerTasks& tasks, const Request& request, const std::vector<Fd>& fds) {
   prctl(PR_SET_NAME, ("ffdc:" + request.task).substr(0, 15).c_str());
   const uint64_t started = Now();
   std::vector<int> numbers;
@@ -117,8 +120,22 @@ WorkerReport RunTask(const WorkerTasks& tasks, const Request& request, std::span
   for (const Fd& fd : fds) numbers.push_back(fd.get());
   Report report{request.id, RunTask(tasks, request, numbers)};
   report.report.elapsed_ns = Now() - started;
-  Send(socket, EncodeReport(report), {}, 0);
-  _exit(0);
+  return EncodeReport(report);
+}
+
+// The report goes to `socket`. keep: so do further requests come from there, until it ends.
+[[noreturn]] void RunWorker(int socket, const WorkerTasks& tasks, Request request, Packet packet, bool keep) {
+  for (;;) {
+    Send(socket, Perform(tasks, request, packet.fds), {}, 0);
+    if (!keep) _exit(0);
+    packet = {};  // what it was given for one request it does not hold beyond
+    auto next = Receive(socket, 0);
+    if (!next || next->data.empty()) _exit(0);
+    packet = std::move(*next);
+    auto decoded = DecodeRequest(packet.data);
+    if (!decoded) _exit(1);
+    request = std::move(*decoded);
+  }
 }
 
 class Process {
@@ -133,8 +150,12 @@ class Process {
 
   [[noreturn]] void Run() {
     for (;;) {
-      pollfd sources[] = {{socket_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}};
-      poll(sources, 2, NextTimeoutMs());
+      std::vector<pollfd> sources{{socket_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}};
+      for (const Worker& worker : workers_) {
+        if (worker.channel.valid()) sources.push_back({worker.channel.get(), POLLIN, 0});
+      }
+      poll(sources.data(), sources.size(), NextTimeoutMs());
+      for (Worker& worker : workers_) TakeReport(worker);
       if (sources[1].revents != 0) Reap();
       CheckDeadlines();
       if (sources[0].revents != 0) Serve();
@@ -151,20 +172,78 @@ class Process {
     }
     auto request = DecodeRequest(packet->data);
     if (!request) return;
-    Worker worker;
-    worker.id = request->id;
-    worker.task = request->task;
+    if (request->keep_ms == 0 || !HandToKept(*request, *packet))
+      Fork(std::move(*request), std::move(*packet));
+  }
+
+  static void Begin(Worker& worker, const Request& request) {
+    worker.id = request.id;
+    worker.task = request.task;
     worker.started_ns = Now();
-    worker.allowed_ns = request->deadline_ms * kNsPerMs;
+    worker.allowed_ns = request.deadline_ms * kNsPerMs;
+    worker.keep_ns = request.keep_ms * kNsPerMs;
+    if (worker.progress != nullptr) worker.progress->store(0, std::memory_order_relaxed);
+  }
+
+  bool HandToKept(const Request& request, const Packet& packet) {
+    Worker* const worker = FindIdle(StageOf(request.task));
+    if (worker == nullptr || Send(worker->channel.get(), packet.data, packet.fds, MSG_DONTWAIT) != 0)
+      return false;  // it is just dying
+    Begin(*worker, request);
+    return true;
+  }
+
+  Worker* FindIdle(std::string_view stage) {
+    const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) {
+      return worker.idle() && worker.killed_ns == 0 && worker.channel.valid() &&
+             StageOf(worker.task) == stage;
+    });
+    return found == workers_.end() ? nullptr : &*found;
+  }
+
+  void Fork(Request request, Packet packet) {
+    Worker worker;
     worker.progress = ShareProgress();
+    Begin(worker, request);
+    const bool keep = request.keep_ms != 0;
+    Fd theirs;
+    int pair[2];
+    if (keep && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+      return Tell(worker, WorkerOutcome::kError,
+                  std::string("cannot fork a worker: ") + strerrordesc_np(errno));
+    if (keep) {
+      worker.channel = Fd(pair[0]);
+      theirs = Fd(pair[1]);
+    }
     const pid_t self = getpid();
     worker.pid = fork();
-    if (worker.pid == 0) RunWorker(socket_.get(), tasks_, *request, packet->fds, self, worker.progress.get());
-    if (worker.pid < 0) {
-      Tell(worker, WorkerOutcome::kError, "cannot fork a worker: " + std::string(strerrordesc_np(errno)));
-      return;
+    if (worker.pid == 0) {
+      DieWithParent(self);
+      own_progress = worker.progress.get();
+      sigset_t none;
+      sigemptyset(&none);
+      pthread_sigmask(SIG_SETMASK, &none, nullptr);
+      RunWorker(keep ? theirs.get() : socket_.get(), tasks_, std::move(request), std::move(packet), keep);
     }
+    if (worker.pid < 0)
+      return Tell(worker, WorkerOutcome::kError,
+                  std::string("cannot fork a worker: ") + strerrordesc_np(errno));
     workers_.push_back(std::move(worker));
+  }
+
+  // Of a kept worker, which is idle then.
+  void TakeReport(Worker& worker) {
+    if (!worker.channel.valid()) return;
+    auto packet = Receive(worker.channel.get(), MSG_DONTWAIT);
+    if (!packet) return;
+    if (packet->data.empty()) return worker.channel.reset();  // it ended, and will be reaped
+    Send(socket_.get(), packet->data, {}, 0);
+    // One of a stage is enough to wait for more.
+    const bool spare = FindIdle(StageOf(worker.task)) != nullptr;
+    worker.id = 0;
+    worker.started_ns = Now();
+    worker.allowed_ns = spare ? 0 : worker.keep_ns;
+    if (worker.progress != nullptr) worker.progress->store(0, std::memory_order_relaxed);
   }
 
   void Reap() {
@@ -176,6 +255,7 @@ class Process {
       const auto worker =
           std::find_if(workers_.begin(), workers_.end(), [&](const Worker& w) { return w.pid == pid; });
       if (worker == workers_.end()) continue;
+      TakeReport(*worker);  // its last words
       if (!worker->abandoned) TellEnd(*worker, status);
       workers_.erase(worker);
     }
@@ -228,6 +308,7 @@ class Process {
   }
 
   void Tell(const Worker& worker, WorkerOutcome outcome, std::string error) {
+    if (worker.idle()) return;
     Send(socket_.get(), EncodeReport({worker.id, {outcome, {}, std::move(error), Now() - worker.started_ns}}),
          {}, 0);
   }
@@ -240,7 +321,7 @@ class Process {
 
 }  // namespace
 
-void RunProcess(Fd socket, const WorkerTasks& tasks, pid_t agent) {
+void RunProcess(Fd socket, const WorkerTasks& tasks, pid_t agent, const std::function<void()>& preload) {
   DieWithParent(agent);
   prctl(PR_SET_NAME, "ffdcd-launcher");
   // Ctrl-C and systemd's stop go to the agent, which still needs its workers to end in order.
@@ -250,6 +331,7 @@ void RunProcess(Fd socket, const WorkerTasks& tasks, pid_t agent) {
   // Captures must not take the CPU from those who are hurt, nor from the agent, which still listens.
   constexpr int kNice = 5;
   setpriority(PRIO_PROCESS, 0, kNice);
+  if (preload) preload();
   // Workers must not wait for a page of this program from a disk that hangs: what
   // was touched once stays. Fails without the privilege; then that is so.
   mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);

@@ -31,6 +31,7 @@ Result<Packet> Receive(int socket, int flags);
 struct Request {
   uint64_t id = 0;
   uint32_t deadline_ms = 0;
+  uint64_t keep_ms = 0;
   std::string task;
   std::string argument;
 };
@@ -45,7 +46,8 @@ std::string EncodeReport(const Report& report);
 Result<Report> DecodeReport(std::string_view data);
 
 // Serves requests until the agent goes away; never returns.
-[[noreturn]] void RunProcess(Fd socket, const WorkerTasks& tasks, pid_t agent);
+[[noreturn]] void RunProcess(Fd socket, const WorkerTasks& tasks, pid_t agent,
+                             const std::function<void()>& preload);
 
 }  // namespace launcher
 }  // namespace ffdc

@@ -67,6 +67,17 @@ struct LinkState {
   std::vector<std::string> related_ids;
 };
 
+// How full the Ceph pool is that the store uses. 0: no such limit, or not known.
+struct PoolFill {
+  std::string id;    // "ceph:<fsid>/<pool>"
+  std::string name;  // "<pool>"
+  uint64_t used_bytes = 0;
+  uint64_t total_bytes = 0;
+  uint64_t quota_bytes = 0;
+  uint64_t objects = 0;
+  uint64_t quota_objects = 0;
+};
+
 // A watched systemd unit.
 struct UnitState {
   std::string unit;          // "ceph-osd@3.service"

@@ -59,7 +59,7 @@ const std::array kSchema{
     Key{"store",
         "url",
         Text{[](Settings& s) -> std::string& { return s.store.url; }, CheckStoreUrl},
-        "Where captures are kept: \"dir:\" and an absolute path (a local disk or an NFS mount).",
+        "Where captures are kept: \"dir:/path\" (a local disk or an NFS mount) or \"rados://pool\" (Ceph).",
         {}},
     Key{"store",
         "max_age",

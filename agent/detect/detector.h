@@ -112,6 +112,7 @@ class Detector {
   virtual void OnPath(const PathState& /*state*/) {}
   virtual void OnLink(const LinkState& /*state*/) {}
   virtual void OnUnit(const UnitState& /*state*/) {}
+  virtual void OnSpace(const PoolFill& /*pool*/) {}
   // Once a second: the kernel's exact counts of failed I/O. What storm control kept
   // back, and records that were lost, are in them.
   virtual void OnTick(const FailureTotals& /*totals*/) {}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// resource.threshold: a local filesystem or a thin pool is filled over its limit. One
-// event a crossing: it opens at raise_percent, is critical from critical_percent on, and
-// ends below clear_percent. NFS is left out: its server is the one to watch it.
+// resource.threshold: a local filesystem, a thin pool or the store's Ceph pool is filled over
+// its limit. One event a crossing: it opens at raise_percent, is critical from critical_percent
+// on, and ends below clear_percent. NFS is left out: its server is the one to watch it.
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,6 +47,21 @@ class ResourceThresholdDetector final : public Detector {
   void OnRecord(const ffdc_record_header& header) override {
     if (header.kind != FFDC_RECORD_BIO_ERROR) return;
     if (reinterpret_cast<const ffdc_block_error&>(header).status == kStatusNoSpace) pools_.next_ns = 0;
+  }
+
+  // Against its quota and against what the cluster could still take: whichever is nearer is what fills.
+  void OnSpace(const PoolFill& pool) override {
+    const auto judge = [&](const char* resource, uint64_t used, uint64_t total) {
+      Judge(pool.id, {resource, used, total}, [&](v1::Event& event) {
+        event.mutable_subject()->set_type("ceph_pool");
+        event.mutable_subject()->set_id(pool.id);
+        event.mutable_subject()->set_name(pool.name);
+        event.add_related_ids(pool.id.substr(0, pool.id.find('/')));  // the cluster
+      });
+    };
+    judge("space", pool.used_bytes, pool.total_bytes);
+    judge("quota", pool.used_bytes, pool.quota_bytes);
+    judge("objects", pool.objects, pool.quota_objects);
   }
 
   void OnTick(const FailureTotals& /*totals*/) override {
@@ -176,10 +191,11 @@ class ResourceThresholdDetector final : public Detector {
       SetFact(fresh, "resource", level.resource);
     });
     if (percent >= limits.critical_percent) event.set_severity(v1::CRITICAL);
-    const bool inodes = level.resource == "inodes";
+    const bool counted = level.resource == "inodes" || level.resource == "objects";
+    const std::string unit = counted ? level.resource : "bytes";
     SetFact(event, "used_percent", std::to_string(percent));
-    SetFact(event, inodes ? "used_inodes" : "used_bytes", std::to_string(level.used));
-    SetFact(event, inodes ? "total_inodes" : "total_bytes", std::to_string(level.total));
+    SetFact(event, "used_" + unit, std::to_string(level.used));
+    SetFact(event, "total_" + unit, std::to_string(level.total));
     event.set_summary(event.subject().name() + ": " + std::to_string(percent) + "% of its " + level.resource +
                       " is used");
     events_.Publish(key);

@@ -21,12 +21,12 @@
 #include "base/proto_json.h"
 #include "base/spool_layout.h"
 #include "base/uuid.h"
-#include "ffdc/v1/store.pb.h"
 #include "store/dir_files.h"
 #include "store/file_source.h"
 #include "store/layout.h"
 #include "store/name_claim.h"
 #include "store/resume_copy.h"
+#include "store/small_files.h"
 
 namespace ffdc {
 namespace {
@@ -108,12 +108,7 @@ class DirDriver final : public StoreDriver {
         lease_(base_ / "lease.json", tmp_, node_) {}
 
   Result<> Init() override {
-    v1::StoreMarker marker;
-    marker.set_format(1);
-    marker.set_id(UuidGenerator(SystemClock()).Next());
-    marker.set_cluster(cluster_);
-    marker.set_created_by(node_);
-    marker.mutable_created_at()->set_seconds(SystemClock().RealtimeNs() / kNsPerSecond);
+    const v1::StoreMarker marker = NewMarker(cluster_, node_);
     FFDC_ASSIGN(const std::string json, ToJson(marker));
     auto made = MakeDirs(tmp_);
     if (made) made = CreateFile(base_ / kStoreFile, json, Temporary(marker.id()));
@@ -129,11 +124,7 @@ class DirDriver final : public StoreDriver {
       return Fail(source.error().message, ENOENT);
     auto text = source ? ReadText(**source) : Unexpected(source.error());
     if (!text) return Explain(text.error());
-    v1::StoreMarker marker;
-    const auto parsed = FromJson(*text, &marker);
-    if (!parsed) return Unexpected(parsed.error().In((base_ / kStoreFile).string()));
-    if (!IsUuid(marker.id())) return Fail((base_ / kStoreFile).string() + " has no id: restore or remove it");
-    return marker.id();
+    return MarkerIdOf(*text, base_ / kStoreFile);
   }
 
   Result<> MayInit() override {

@@ -10,23 +10,17 @@
 #include <cstdio>
 #include <memory>
 
-#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mountinfo.h"
 #include "base/proto_json.h"
-#include "base/uuid.h"
-#include "ffdc/v1/store.pb.h"
 #include "store/file_source.h"
 #include "store/layout.h"
+#include "store/small_files.h"
 
 namespace ffdc {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A run of retention ends well within it. What is left of a dead holder's is taken over after as long again,
-// so that clocks that differ by minutes do no harm.
-constexpr int64_t kLeaseNs = kNsPerSecond * 10 * 60;
 
 struct EndMntent {
   void operator()(FILE* file) const { endmntent(file); }
@@ -36,13 +30,10 @@ bool IsAtOrAbove(const std::string& folder, const std::string& path) {
   return path == folder || path.starts_with(folder + "/");
 }
 
-// Nothing that a holder would have written: taken for one that expired.
 v1::StoreLease ReadLease(const fs::path& file) {
-  v1::StoreLease lease;
   const auto source = FileSource::Open(file);
   const auto text = source ? ReadText(**source) : Unexpected(source.error());
-  if (!text || !FromJson(*text, &lease)) lease.Clear();
-  return lease;
+  return ParseLease(text ? *text : std::string());
 }
 
 }  // namespace
@@ -83,10 +74,7 @@ Result<std::string> UnmountedAbove(const fs::path& path, const fs::path& fstab, 
 fs::path FileLease::Temporary() const { return temporary_ / ("lease." + node_ + "." + RandomSuffix()); }
 
 Result<bool> FileLease::Create() {
-  v1::StoreLease lease;
-  lease.set_node(node_);
-  lease.set_id(UuidGenerator(SystemClock()).Next());
-  lease.set_until_wall_ns(SystemClock().RealtimeNs() + kLeaseNs);
+  const v1::StoreLease lease = NewLease(node_);
   FFDC_ASSIGN(const std::string json, ToJson(lease));
   const auto created = CreateFile(file_, json, Temporary());
   if (!created && created.error().code == EEXIST) return false;
@@ -99,7 +87,7 @@ Result<bool> FileLease::Acquire() {
   FFDC_ASSIGN(const bool created, Create());
   if (created) return true;
   const auto holder = ReadLease(file_);
-  if (SystemClock().RealtimeNs() < holder.until_wall_ns() + kLeaseNs) return false;
+  if (IsHeld(holder)) return false;
   return TakeOver(holder.id());
 }
 

@@ -51,6 +51,8 @@ class StoreDriver {
   virtual Result<> Init() = 0;
   // The marker's id. Code ENOENT: there is none; EOPNOTSUPP: such a store cannot be mistaken for another one.
   virtual Result<std::string> MarkerId() { return Fail("this kind of store needs no marker", EOPNOTSUPP); }
+  // What may be there instead if the marker is missing, and what to do about it, ready to show.
+  [[nodiscard]] virtual std::string InItsPlace() const { return "the empty folder below a mount: mount it"; }
   // Whether a store without a marker that nobody has seen before may be taken for an empty one, and be
   // initialised by the agent. An error says why not.
   virtual Result<> MayInit() { return {}; }
@@ -59,6 +61,8 @@ class StoreDriver {
   // Finds out by writing what looking at it does not tell.
   virtual Result<> CheckWriting() { return {}; }
   virtual Result<StoreSpace> Space() = 0;
+  // The same on every node, "ceph:<fsid>/<pool>"; empty: a folder, whose filesystem is known otherwise.
+  virtual Result<std::string> PoolId() { return std::string(); }
   // Copies <folder>/{manifest.json,capture.tar.zst} in; returns when the copy is durable, was
   // read back and compared with the manifest, and is visible. Goes on where a former try ended.
   // Code EEXIST: there is one already; EBADMSG: it reads back wrong.

@@ -20,20 +20,21 @@ std::string MarkerName(const v1::StoreArgs& args) { return ClusterFolder(args.cl
 Unexpected IsAnother(const v1::StoreArgs& args, const std::string& found) {
   return Fail("store " + args.store_url() + " is not the one this node knows: " + MarkerName(args) +
                   " has id " + found + " instead of " + args.known_store_id() +
-                  ": mount the right one, or run 'ffdcctl store init' to go on with this one",
+                  ": mount or name the right one, or run 'ffdcctl store init' to go on with this one",
               ENOENT);
 }
 
-Unexpected IsMissing(const v1::StoreArgs& args) {
+Unexpected IsMissing(const v1::StoreArgs& args, const StoreDriver& store) {
   return Fail("store " + args.store_url() + " is not there: its marker " + MarkerName(args) +
-                  " is missing, so this may be the empty folder below a mount: mount it, or run "
-                  "'ffdcctl store init' if it was emptied on purpose",
+                  " is missing, so this may be " + store.InItsPlace() +
+                  ", or run 'ffdcctl store init' if it was emptied on purpose",
               ENOENT);
 }
 
 Unexpected IsNew(const v1::StoreArgs& args) {
   return Fail("store " + args.store_url() + " has no marker " + MarkerName(args) +
-                  ", and store.require_marker is set: mount it, or run 'ffdcctl store init' if it is new",
+                  ", and store.require_marker is set: mount or name the right one, or run 'ffdcctl store "
+                  "init' if it is new",
               ENOENT);
 }
 
@@ -54,7 +55,7 @@ Result<std::unique_ptr<StoreDriver>> OpenKnownStore(const v1::StoreArgs& args, S
   const int code = id ? 0 : id.error().code;
   if (code == EOPNOTSUPP) return store;
   if (code == ENOENT) {
-    if (!args.known_store_id().empty()) return IsMissing(args);
+    if (!args.known_store_id().empty()) return IsMissing(args, *store);
     if (use == StoreUse::kRead) return store;
     if (args.require_marker()) return IsNew(args);
     FFDC_TRY(store->MayInit());

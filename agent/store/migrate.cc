@@ -172,16 +172,20 @@ class Migration {
 
 }  // namespace
 
-Result<> MigrateStore(const v1::StoreArgs& args, int fd) {
+Result<> MigrateBetween(StoreDriver& from, StoreDriver& to, const v1::StoreArgs& args, int fd) {
   ProgressPipe pipe(fd);
+  FFDC_TRY(to.Prepare());
+  FFDC_TRY(Migration(args, from, to, pipe).Run());
+  return pipe.Finish();
+}
+
+Result<> MigrateStore(const v1::StoreArgs& args, int fd) {
   FFDC_ASSIGN(const auto from, OpenKnownStore(args, StoreUse::kRead));
   v1::StoreArgs target = args;
   target.set_store_url(args.to_store_url());
   target.clear_known_store_id();
   FFDC_ASSIGN(const auto to, OpenKnownStore(target, StoreUse::kWrite));
-  FFDC_TRY(to->Prepare());
-  FFDC_TRY(Migration(args, *from, *to, pipe).Run());
-  return pipe.Finish();
+  return MigrateBetween(*from, *to, args, fd);
 }
 
 }  // namespace ffdc

@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/proto_json.h"
-#include "ffdc/v1/store.pb.h"
 #include "store/file_source.h"
+#include "store/small_files.h"
 
 namespace ffdc {
 namespace {
@@ -68,27 +68,33 @@ std::string HostName() {
 
 }  // namespace
 
-Result<std::string> ClaimName(const fs::path& file, const fs::path& temporary, const std::string& node) {
-  v1::StoreLease claim;
-  const auto source = FileSource::Open(file);
-  const auto text = source ? ReadText(**source) : Unexpected(source.error());
-  if (!text || !FromJson(*text, &claim)) claim.Clear();
+Result<NameClaim> RenewClaim(std::string_view text, const std::string& node) {
+  v1::StoreLease claim = ParseLease(text);
   const int64_t now_ns = SystemClock().RealtimeNs();
   const std::string own_id = OwnId();
   const bool is_valid = now_ns < claim.until_wall_ns() && claim.until_wall_ns() < now_ns + 2 * kClaimNs;
   if (is_valid && claim.id() != own_id && !IsDead(claim.id()))
-    return "two agents have one name: another one, on host '" + claim.node() +
-           "', stores captures as node '" + node +
-           "' too: nothing is lost, but they cannot be told apart: change [node] name of one of them";
+    return NameClaim{
+        "two agents have one name: another one, on host '" + claim.node() + "', stores captures as node '" +
+            node + "' too: nothing is lost, but they cannot be told apart: change [node] name of one of them",
+        {}};
   if (is_valid && claim.id() == own_id && claim.until_wall_ns() > now_ns + kClaimNs - kRenewNs)
-    return std::string();
+    return NameClaim();
   claim.set_node(HostName());
   claim.set_id(own_id);
   claim.set_until_wall_ns(now_ns + kClaimNs);
-  FFDC_ASSIGN(const std::string json, ToJson(claim));
+  FFDC_ASSIGN(std::string json, ToJson(claim));
+  return NameClaim{{}, std::move(json)};
+}
+
+Result<std::string> ClaimName(const fs::path& file, const fs::path& temporary, const std::string& node) {
+  const auto source = FileSource::Open(file);
+  const auto text = source ? ReadText(**source) : Unexpected(source.error());
+  FFDC_ASSIGN(const NameClaim claim, RenewClaim(text ? *text : std::string(), node));
+  if (claim.text.empty()) return claim.other;
   FFDC_TRY(MakeDirs(file.parent_path()));
   // Not synced: what a crash loses of it is written anew.
-  FFDC_TRY(WriteFile(temporary, json));
+  FFDC_TRY(WriteFile(temporary, claim.text));
   if (rename(temporary.c_str(), file.c_str()) != 0) return FailErrno("cannot write " + file.string());
   return std::string();
 }

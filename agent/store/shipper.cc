@@ -301,7 +301,7 @@ class ShipperImpl final : public Shipper {
     check_writing_ |= outcome.hung();
     hung_ = outcome.hung();
     store_error_ = hung_ ? "store " + options_.store_url + " does not answer (" + outcome.error +
-                               "): check its mount or disk"
+                               "): check its mount, disk or cluster"
                          : outcome.error;
     store_backoff_.Failed();
     next_status_ = Now() + kStatusInterval;

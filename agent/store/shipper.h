@@ -21,7 +21,7 @@ namespace ffdc {
 struct ShipperOptions {
   std::string spool_dir;
   uint64_t spool_max_bytes = 2ull << 30;
-  std::string store_url;  // "dir:/path"
+  std::string store_url;  // "dir:/path", "rados://pool"
   std::string cluster;
   std::string node;
   uint64_t max_age_s = 0;  // retention in the store, 0: no limit

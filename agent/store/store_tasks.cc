@@ -50,18 +50,21 @@ Result<> ShipTask(Task& task) {
 
 Result<> PutIncidentTask(Task& task) { return RewriteIncident(task.args); }
 
+void SetSpace(const StoreSpace& space, v1::StoreSpace* shown) {
+  shown->set_used_bytes(space.used_bytes);
+  shown->set_total_bytes(space.total_bytes);
+  shown->set_quota_bytes(space.quota_bytes);
+  shown->set_objects(space.objects);
+  shown->set_quota_objects(space.quota_objects);
+}
+
 Result<> LookAtStore(Task& task) {
   FFDC_ASSIGN(const auto store, OpenKnownStore(task.args, StoreUse::kWrite, task.reply.mutable_store_id()));
   FFDC_TRY(store->Prepare());
   if (task.args.check_writing()) FFDC_TRY(store->CheckWriting());
   FFDC_ASSIGN(*task.reply.mutable_capture_problem(), store->ClaimName());
-  FFDC_ASSIGN(const StoreSpace space, store->Space());
-  auto& shown = *task.reply.mutable_space();
-  shown.set_used_bytes(space.used_bytes);
-  shown.set_total_bytes(space.total_bytes);
-  shown.set_quota_bytes(space.quota_bytes);
-  shown.set_objects(space.objects);
-  shown.set_quota_objects(space.quota_objects);
+  // How full it is may be unknown: it works all the same.
+  if (const auto space = store->Space()) SetSpace(*space, task.reply.mutable_space());
   return {};
 }
 
@@ -71,6 +74,16 @@ Result<> StatusTask(Task& task) {
   task.reply.set_store_full(IsFull(looked.error()));
   FFDC_TRY(task.SaveReply());
   return looked;
+}
+
+// Asks no more than a monitor: which store it is does not matter, and it may be one that is lost.
+Result<> SpaceTask(Task& task) {
+  FFDC_ASSIGN(const auto store, OpenStore(task.args.store_url(), task.args.cluster(), task.args.node()));
+  FFDC_ASSIGN(*task.reply.mutable_pool_id(), store->PoolId());
+  if (task.reply.pool_id().empty()) return {};
+  FFDC_ASSIGN(const StoreSpace space, store->Space());
+  SetSpace(space, task.reply.mutable_space());
+  return {};
 }
 
 Result<> RecoverTask(Task& task) {
@@ -185,6 +198,7 @@ WorkerTasks StoreTasks() {
       {"store.pull", Wrap(PullTask)},
       {"store.retain", Wrap(RetainTask)},
       {"store.status", Wrap(StatusTask)},
+      {"store.space", Wrap(SpaceTask)},
       {"store.recover_spool", Wrap(RecoverTask)},
       {"store.drop", Wrap(DropTask)},
       {"store.init", Wrap(InitTask)},

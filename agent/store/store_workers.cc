@@ -8,6 +8,9 @@
 namespace ffdc {
 namespace {
 
+// A store may be dear to connect to: its worker stays while there is something to do.
+constexpr std::chrono::seconds kKeep{10};
+
 // What one worker is given, and what is kept of it here.
 struct Channel {
   Fd args;
@@ -33,7 +36,7 @@ void StoreWorkers::Start(const std::string& task, const v1::StoreArgs& args,
     done(std::move(outcome));
     return;
   }
-  WorkerRequest request{task, {}, {(*channel)->args.get(), (*channel)->reply.get()}, deadline};
+  WorkerRequest request{task, {}, {(*channel)->args.get(), (*channel)->reply.get()}, deadline, kKeep};
   request.fds.push_back((*channel)->lifeline.worker_end());
   if (out_fd >= 0) request.fds.push_back(out_fd);
   launcher_.Submit(request, [this, channel = *channel, done = std::move(done),

@@ -19,6 +19,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
+import rados_bench  # noqa: E402 pylint: disable=wrong-import-position
 from disks import KEEP, FaultFs, LoopDisk, Shown, settle_udev  # noqa: E402 pylint: disable=wrong-import-position
 from harness import BIN, DISK_DIR, Agent, capture_of, sha256, stat_fields, wait_for  # noqa: E402 pylint: disable=wrong-import-position
 
@@ -157,6 +158,13 @@ def declare_all(results):
     ok("idle_rss_mib", "idle: RSS of the agent", "<= 40", "MiB", lambda v: v <= 40)
     ok("idle_pss_mib", "idle: agent and launcher, shared pages once", "<= 40", "MiB", lambda v: v <= 40)
     ok("idle_cpu_percent", "idle: agent and launcher, of one core", "<= 0.2", "%", lambda v: v <= 0.2)
+    ok("rados_mib_per_s", "a capture into Ceph, checked", "", "MiB/s", lambda v: True)
+    ok("rados_of_bare", "  as a share of a loop on librados alone", ">= 0.8", "", lambda v: v >= 0.8)
+    ok("rados_rss_mib", "  RSS of agent and worker meanwhile, highest", "<= 128", "MiB", lambda v: v <= 128)
+
+
+def measure_rados(results):
+    rados_bench.measure(results, Bed)
 
 
 def measure_cost(results):
@@ -401,6 +409,7 @@ def main():
         attempt(measure_shipping)
         attempt(measure_hung_store)
         attempt(measure_idle)
+        attempt(measure_rados)
 
     rows = results.finished()
     show(rows)

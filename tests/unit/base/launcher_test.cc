@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/launcher.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -44,6 +45,28 @@ WorkerTasks Tasks() {
        [](std::string_view text, std::span<const int> fds) -> Result<std::string> {
          FFDC_TRY(WriteAll(fds[0], text, "fd"));
          return std::to_string(fds.size());
+       }},
+      {"stage.pid",
+       [](std::string_view, std::span<const int>) -> Result<std::string> {
+         return std::to_string(getpid());
+       }},
+      {"other.pid",
+       [](std::string_view, std::span<const int>) -> Result<std::string> {
+         return std::to_string(getpid());
+       }},
+      {"stage.fds",
+       [](std::string_view text, std::span<const int> fds) -> Result<std::string> {
+         for (const int fd : fds) FFDC_TRY(WriteAll(fd, text, "fd"));
+         return std::to_string(fds.size());
+       }},
+      {"stage.hang",
+       [](std::string_view, std::span<const int>) -> Result<std::string> {
+         for (;;) pause();
+       }},
+      {"stage.die",
+       [](std::string_view, std::span<const int>) -> Result<std::string> {
+         raise(SIGKILL);
+         return "";
        }},
       {"long",
        [](std::string_view, std::span<const int>) -> Result<std::string> {
@@ -118,6 +141,82 @@ TEST_F(LauncherTest, ItsDeathIsSeenAndFailsWhatWaits) {
   EXPECT_EQ(report.outcome, WorkerOutcome::kError);
   EXPECT_THAT(report.error, HasSubstr("restart ffdcd"));
   EXPECT_FALSE(launcher_->alive());
+}
+
+class KeptWorkerTest : public LauncherTest {
+ protected:
+  WorkerReport RunKept(const std::string& task, std::chrono::milliseconds keep = std::chrono::seconds(60),
+                       std::vector<int> fds = {}) {
+    return launcher_->RunToEnd({task, "text", std::move(fds), std::chrono::seconds(60), keep});
+  }
+  static bool Exists(const std::string& pid) { return kill(std::stoi(pid), 0) == 0; }
+};
+
+TEST_F(KeptWorkerTest, TakesTheNextRequestOfItsStageAlone) {
+  const std::string pid = RunKept("stage.pid").reply;
+  EXPECT_EQ(RunKept("stage.pid").reply, pid);
+  EXPECT_NE(RunKept("other.pid").reply, pid);
+  EXPECT_NE(Run("stage.pid").reply, pid);  // not to be kept
+  EXPECT_EQ(RunKept("stage.pid").reply, pid);
+  EXPECT_EQ(launcher_->running(), 0u);
+}
+
+TEST_F(KeptWorkerTest, GetsTheDescriptorsOfEachRequestAndKeepsNone) {
+  RunKept("stage.pid");
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const Fd output(ends[0]);
+  Fd input(ends[1]);
+  EXPECT_EQ(RunKept("stage.fds", std::chrono::seconds(60), {input.get()}).reply, "1");
+  input.reset();
+  EXPECT_EQ(ReadFile("/proc/self/fd/" + std::to_string(output.get())).value(), "text");  // to the end of file
+}
+
+TEST_F(KeptWorkerTest, SeveralAtOnceDoNotWaitForEachOther) {
+  const std::string pid = RunKept("stage.pid").reply;
+  bool ended = false;
+  launcher_->Submit({"stage.hang", {}, {}, std::chrono::seconds(600), std::chrono::seconds(60)},
+                    [&](const WorkerReport&) { ended = true; });
+  EXPECT_NE(RunKept("stage.pid").reply, pid);
+  EXPECT_FALSE(ended);
+}
+
+TEST_F(KeptWorkerTest, IsKilledAtTheDeadlineOfTheRequestItHas) {
+  const std::string pid = RunKept("stage.pid").reply;
+  const auto report =
+      launcher_->RunToEnd({"stage.hang", {}, {}, std::chrono::milliseconds(50), std::chrono::seconds(60)});
+  EXPECT_EQ(report.outcome, WorkerOutcome::kTimedOut);
+  EXPECT_THAT(report.error, HasSubstr("stage.hang: killed at its deadline of 50 ms"));
+  EXPECT_FALSE(Exists(pid));
+  EXPECT_NE(RunKept("stage.pid").reply, pid);
+}
+
+TEST_F(KeptWorkerTest, OneThatDiesIsReportedOnceAndReplaced) {
+  const std::string pid = RunKept("stage.pid").reply;
+  EXPECT_EQ(RunKept("stage.die").outcome, WorkerOutcome::kCrashed);
+  const std::string next = RunKept("stage.pid").reply;
+  EXPECT_NE(next, pid);
+  ASSERT_EQ(kill(std::stoi(next), SIGKILL), 0);  // while it waits
+  while (Exists(next)) usleep(1000);
+  EXPECT_EQ(RunKept("stage.pid").outcome, WorkerOutcome::kOk);
+}
+
+TEST_F(KeptWorkerTest, EndsWhenNothingComes) {
+  const std::string pid = RunKept("stage.pid", std::chrono::milliseconds(10)).reply;
+  while (Exists(pid)) usleep(1000);
+  EXPECT_EQ(RunKept("stage.pid").outcome, WorkerOutcome::kOk);
+}
+
+TEST_F(LauncherTest, ThePreloadIsDoneForItsWorkersAlone) {
+  static bool loaded = false;
+  const WorkerTasks tasks{{"loaded", [](std::string_view, std::span<const int>) -> Result<std::string> {
+                             return std::string(loaded ? "yes" : "no");
+                           }}};
+  launcher_.reset();
+  auto launcher = Launcher::Start(tasks, [] { loaded = true; });
+  ASSERT_TRUE(launcher);
+  EXPECT_EQ((*launcher)->RunToEnd({"loaded", {}, {}, std::chrono::seconds(60)}).reply, "yes");
+  EXPECT_FALSE(loaded);
 }
 
 TEST_F(LauncherTest, ManyAtOnceEachAnswersOnce) {

@@ -173,13 +173,16 @@ TEST(Settings, ErrorsSayWhereWhatAndWhatToDo) {
       {"[store]\nmax_incidents = 1.5",
        "f.toml:2: store.max_incidents must be a whole number, not a floating-point number"},
       {"[store]\nurl = \"/srv\"",
-       "f.toml:2: store.url must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", not "
+       "f.toml:2: store.url must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", or "
+       "\"rados://\" and a Ceph pool, not "
        "\"/srv\""},
       {"[store]\nurl = \"dir:srv\"",
-       "f.toml:2: store.url must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", not "
+       "f.toml:2: store.url must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", or "
+       "\"rados://\" and a Ceph pool, not "
        "\"dir:srv\""},
       {"[store]\nurl = \"s3://bucket\"",
-       "f.toml:2: store.url must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", not "
+       "f.toml:2: store.url must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", or "
+       "\"rados://\" and a Ceph pool, not "
        "\"s3://bucket\""},
       {"[spool]\npath = \"spool\"",
        "f.toml:2: spool.path must be an absolute path of printable ASCII, not \"spool\""},

@@ -90,6 +90,42 @@ TEST_F(ResourceThresholdTest, InodesAreACrossingOfTheirOwn) {
   EXPECT_EQ(Count(EventPhase::kOpened), 2u);
 }
 
+TEST_F(ResourceThresholdTest, TheStoresPoolIsMeasuredAgainstItsQuotaAndTheClustersRoom) {
+  Start();
+  PoolFill pool{
+      .id = "ceph:f51d/dump", .name = "dump", .used_bytes = 74, .total_bytes = 1000, .quota_bytes = 100};
+  const auto tell = [&] {
+    for (const auto& detector : detectors_) detector->OnSpace(pool);
+    Tick();
+  };
+  tell();
+  EXPECT_TRUE(events_.empty());
+  pool.used_bytes = 75;
+  tell();
+  ASSERT_EQ(events_.size(), 1u);
+  const v1::Event opened = events_[0].first;
+  EXPECT_EQ(opened.subject().type(), "ceph_pool");
+  EXPECT_EQ(opened.subject().id(), "ceph:f51d/dump");
+  EXPECT_EQ(opened.summary(), "dump: 75% of its quota is used");
+  EXPECT_EQ(opened.severity(), v1::WARNING);
+  EXPECT_TRUE(IsRelated(opened, "ceph:f51d"));
+  pool.used_bytes = 90;
+  tell();
+  EXPECT_EQ(events_.back().first.severity(), v1::CRITICAL);
+  EXPECT_EQ(Fact(events_.back().first, "total_bytes"), "100");
+  pool.used_bytes = 70;
+  tell();
+  EXPECT_EQ(Count(EventPhase::kEnded), 0u);
+  pool.quota_bytes = 0;  // lifted
+  tell();
+  EXPECT_EQ(Count(EventPhase::kEnded), 1u);
+  EXPECT_EQ(Count(EventPhase::kOpened), 1u);
+  pool = {.id = pool.id, .name = pool.name, .total_bytes = 1000, .objects = 8, .quota_objects = 10};
+  tell();
+  EXPECT_EQ(events_.back().first.summary(), "dump: 80% of its objects is used");
+  EXPECT_EQ(Fact(events_.back().first, "used_objects"), "8");
+}
+
 TEST_F(ResourceThresholdTest, ReadOnlyAndUnwatchedFilesystemsAreNotLookedAt) {
   Filesystem image = mounted_[0];
   image.dev = image.disk = kDisk + 1;

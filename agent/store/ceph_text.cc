@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/ceph_text.h"
+
+#include <rapidjson/document.h>
+
+#include <charconv>
+
+#include "store/layout.h"
+
+namespace ffdc {
+namespace {
+
+constexpr std::string_view kStored = "stored";
+constexpr std::string_view kUploading = "uploading";
+constexpr std::string_view kRemoving = "removing";
+constexpr size_t kMaxUploadBytes = 64;
+
+std::optional<uint64_t> ParseWhole(std::string_view text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// Up to the next space, which is cut off as well.
+std::string_view NextWord(std::string_view* text) {
+  const size_t space = text->find(' ');
+  const std::string_view word = text->substr(0, space);
+  text->remove_prefix(space == std::string_view::npos ? text->size() : space + 1);
+  return word;
+}
+
+// Missing, or what no size can be: 0, which stands for unknown.
+uint64_t Number(const rapidjson::Value& stats, const char* name) {
+  const auto found = stats.FindMember(name);
+  if (found == stats.MemberEnd() || !found->value.IsUint64()) return 0;
+  return found->value.GetUint64();
+}
+
+}  // namespace
+
+std::optional<IndexEntry> ParseIndexEntry(std::string_view text) {
+  const std::string_view word = NextWord(&text);
+  IndexEntry entry;
+  if (word == kStored) {
+    entry.state = IndexEntry::State::kStored;
+  } else if (word == kUploading) {
+    entry.state = IndexEntry::State::kUploading;
+  } else if (word != kRemoving) {
+    return std::nullopt;
+  }
+  const auto bytes = ParseWhole(NextWord(&text));
+  if (!bytes) return std::nullopt;
+  entry.bytes = *bytes;
+  if (entry.state == IndexEntry::State::kUploading) {
+    const auto since = ParseWhole(NextWord(&text));
+    if (!since) return std::nullopt;
+    entry.since_s = *since;
+    entry.upload = NextWord(&text);
+    if (entry.upload.empty() || entry.upload.size() > kMaxUploadBytes) return std::nullopt;
+  }
+  if (!text.empty()) return std::nullopt;
+  return entry;
+}
+
+std::string FormatIndexEntry(const IndexEntry& entry) {
+  const std::string bytes = " " + std::to_string(entry.bytes);
+  switch (entry.state) {
+    case IndexEntry::State::kStored:
+      return std::string(kStored) + bytes;
+    case IndexEntry::State::kUploading:
+      return std::string(kUploading) + bytes + " " + std::to_string(entry.since_s) + " " + entry.upload;
+    case IndexEntry::State::kRemoving:
+      break;
+  }
+  return std::string(kRemoving) + bytes;
+}
+
+std::optional<IndexKey> ParseIndexKey(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  IndexKey key{std::string(text.substr(0, slash)), std::string(text.substr(slash + 1))};
+  if (!CheckIncidentId(key.incident_id) || !CheckName("node name", key.node)) return std::nullopt;
+  return key;
+}
+
+Result<StoreSpace> ParsePoolSpace(std::string_view json, const std::string& pool) {
+  rapidjson::Document document;
+  // Iterative: it may be nested as deeply as it likes.
+  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
+  const auto pools = document.IsObject() ? document.FindMember("pools") : rapidjson::Value::MemberIterator();
+  if (!document.IsObject() || pools == document.MemberEnd() || !pools->value.IsArray())
+    return Fail("a Ceph monitor gave no list of pools");
+  for (const auto& candidate : pools->value.GetArray()) {
+    if (!candidate.IsObject()) continue;
+    const auto name = candidate.FindMember("name");
+    const auto stats = candidate.FindMember("stats");
+    if (name == candidate.MemberEnd() || !name->value.IsString() || name->value.GetString() != pool) continue;
+    if (stats == candidate.MemberEnd() || !stats->value.IsObject()) break;
+    StoreSpace space;
+    space.used_bytes = Number(stats->value, "stored");
+    const uint64_t left = Number(stats->value, "max_avail");
+    space.total_bytes = left > UINT64_MAX - space.used_bytes ? UINT64_MAX : space.used_bytes + left;
+    space.quota_bytes = Number(stats->value, "quota_bytes");
+    space.objects = Number(stats->value, "objects");
+    space.quota_objects = Number(stats->value, "quota_objects");
+    return space;
+  }
+  return Fail("a Ceph monitor gave no figures for pool " + pool);
+}
+
+}  // namespace ffdc
