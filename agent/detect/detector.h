@@ -130,7 +130,9 @@ bool RegisterDetector(std::string name, DetectorFactory factory);
 // Every registered detector, made for this world.
 std::vector<std::unique_ptr<Detector>> MakeDetectors(const DetectorWorld& world, const EventSink& sink);
 
+#define FFDC_DETECTOR_NAME_2(number) ffdc_detector_registered_##number
+#define FFDC_DETECTOR_NAME(number) FFDC_DETECTOR_NAME_2(number)
 #define FFDC_REGISTER_DETECTOR(name, factory) \
-  [[maybe_unused]] const bool ffdc_detector_registered = ffdc::RegisterDetector(name, factory)
+  [[maybe_unused]] const bool FFDC_DETECTOR_NAME(__COUNTER__) = ffdc::RegisterDetector(name, factory)
 
 }  // namespace ffdc

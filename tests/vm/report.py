@@ -66,8 +66,11 @@ def table(tests, kernels, rows, seconds):
             left_out.append(f"  {name} on {', '.join(missing)}: {test.expected.left_out}")
     if left_out:
         lines += ["", "Left out:"] + left_out
-    failed = sum(not row.verdict.ok for row in rows)
-    lines += ["", f"vm: {len(rows) - failed} passed, {failed} failed in {seconds:.0f} s"]
+    failed = [row for row in rows if not row.verdict.ok]
+    for row in failed:
+        lines += ["", f"FAILED {row.test.group}/{row.test.name} on {row.kernel}:"]
+        lines += [f"  - {problem}" for problem in row.verdict.problems]
+    lines += ["", f"vm: {len(rows) - len(failed)} passed, {len(failed)} failed in {seconds:.0f} s"]
     return "\n".join(lines)
 
 
