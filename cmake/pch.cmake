@@ -23,5 +23,8 @@ endfunction()
 ffdc_pch(ffdc_pch HEADERS ${FFDC_COMMON_HEADERS})
 if(FFDC_TESTS)
   find_package(GTest REQUIRED)
+  # Optimizing the tests themselves takes longer than running them.
+  set(FFDC_TEST_OPTIONS -O0)
   ffdc_pch(ffdc_test_pch LIBS GTest::gmock HEADERS ${FFDC_COMMON_HEADERS} <gmock/gmock.h> <gtest/gtest.h>)
+  target_compile_options(ffdc_test_pch PRIVATE ${FFDC_TEST_OPTIONS})
 endif()

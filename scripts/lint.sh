@@ -28,29 +28,8 @@ scripts/check.sh build ffdc_generated
 mapfile -t units < <(ours 'agent/*.cc')
 # The static analyzer takes as long again as all other checks: LINT_DEEP=1 has it too.
 if [ -n "${LINT_DEEP:-}" ]; then
-	scripts/tidy.py --single build/compile_commands.json '' "${units[@]}"
+	scripts/tidy.py --single build/compile_commands.json "${units[@]}"
 else
-	scripts/tidy.py build/compile_commands.json '-clang-analyzer-*' "${units[@]}"
+	scripts/tidy.py --checks='-clang-analyzer-*' build/compile_commands.json "${units[@]}"
 fi
-echo "lint: no SPDX line in: $missing" >&2
-	exit 1
-fi
-
-# clang-tidy reads the generated headers, and each source without the precompiled ones: it must
-# include what it uses.
-scripts/check.sh build ffdc_generated
-cmake --preset release -B build/lint -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DFFDC_TESTS=OFF >/dev/null
-echo "lint: no SPDX line in: $missing" >&2
-	exit 1
-fi
-
-# clang-tidy reads the generated headers: they must be there.
-scripts/check.sh build ffdc_generated
-mapfile -t units < <(ours 'agent/*.cc')
-# The static analyzer takes as long again as all other checks: LINT_DEEP=1 has it too.
-checks='-clang-analyzer-*'
-[ -z "${LINT_DEEP:-}" ] || checks=
-printf '%s\n' "${units[@]}" |
-	xargs -P "$(nproc)" -n 4 clang-tidy -p build --quiet --checks="$checks" --warnings-as-errors='*' 2>build/clang-tidy.log ||
-	{ grep -v 'warnings generated' build/clang-tidy.log; exit 1; }
 echo "lint: ${#sources[@]} sources, ${#scripts[@]} scripts clean"

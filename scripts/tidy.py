@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""clang-tidy over the units of a compilation database, several at once: tidy.py [--single] DATABASE CHECKS FILE...
+"""clang-tidy over the units of a compilation database, several at once: tidy.py [--single] [--checks=CHECKS] DATABASE FILE...
 
 Nearly all of clang-tidy's time goes into headers, so files of one folder are read as one
 unit. Those that cannot be (two have a name of their own in common) are split until they can."""
@@ -62,7 +62,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--single", action="store_true", help="each file on its own")
     parser.add_argument("database")
-    parser.add_argument("checks")
+    parser.add_argument("--checks", default="", help="as for clang-tidy; the default is what .clang-tidy says")
     parser.add_argument("files", nargs="+")
     arguments = parser.parse_args()
     flags = flags_of(arguments.database)
