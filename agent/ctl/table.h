@@ -21,7 +21,7 @@ struct Column {
 };
 
 struct Cell {
-  Cell(std::string cell_text, Style cell_style = Style::kPlain)  // NOLINT(google-explicit-constructor)
+  Cell(const std::string& cell_text, Style cell_style = Style::kPlain)  // NOLINT(google-explicit-constructor)
       : text(Printable(cell_text)), style(cell_style) {}
   Cell(std::string_view cell_text) : Cell(std::string(cell_text)) {}  // NOLINT(google-explicit-constructor)
   Cell(const char* cell_text) : Cell(std::string(cell_text)) {}       // NOLINT(google-explicit-constructor)

@@ -47,7 +47,8 @@ int LockLibrary(dl_phdr_info* info, size_t /*size*/, void* program_headers) {
     const ElfW(Phdr)& segment = info->dlpi_phdr[i];
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
     // Fails without the privilege; then that is so.
-    mlock(reinterpret_cast<const void*>(info->dlpi_addr + segment.p_vaddr), segment.p_memsz);
+    const auto start = info->dlpi_addr + segment.p_vaddr;
+    mlock(reinterpret_cast<const void*>(start), segment.p_memsz);  // NOLINT(performance-no-int-to-ptr)
   }
   return 0;
 }

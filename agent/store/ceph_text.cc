@@ -88,10 +88,9 @@ Result<StoreSpace> ParsePoolSpace(std::string_view json, const std::string& pool
   rapidjson::Document document;
   // Iterative: it may be nested as deeply as it likes.
   document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
-  const auto pools = document.IsObject() ? document.FindMember("pools") : rapidjson::Value::MemberIterator();
-  if (!document.IsObject() || pools == document.MemberEnd() || !pools->value.IsArray())
+  if (!document.IsObject() || !document.HasMember("pools") || !document["pools"].IsArray())
     return Fail("a Ceph monitor gave no list of pools");
-  for (const auto& candidate : pools->value.GetArray()) {
+  for (const auto& candidate : document["pools"].GetArray()) {
     if (!candidate.IsObject()) continue;
     const auto name = candidate.FindMember("name");
     const auto stats = candidate.FindMember("stats");
