@@ -13,7 +13,7 @@ set(FFDC_COMMON_HEADERS
 # The libraries are those whose macros all users have: one that differs makes the headers unfit.
 function(ffdc_pch name)
   cmake_parse_arguments(arg "" "" "LIBS;HEADERS" ${ARGN})
-  file(WRITE ${PROJECT_BINARY_DIR}/${name}.cc "")
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/${name}.cc CONTENT "")
   add_library(${name} STATIC ${PROJECT_BINARY_DIR}/${name}.cc)
   target_link_libraries(${name} PRIVATE ffdc_flags ffdc_proto spdlog::spdlog Threads::Threads ${arg_LIBS})
   target_include_directories(${name} SYSTEM PRIVATE ${EXPECTED_INCLUDE_DIR})
