@@ -240,6 +240,8 @@ class FaultTest(RadosTest):
         self.ceph.kill("mon")
         try:
             self.wait_problem(agent, "no monitor")
+            # A worker that is connected still writes: the storage itself is well.
+            wait_for(agent.store_incidents, "the store to be lost", PATIENCE, poll=0.5)
             disks[1].lose_and_fail()
             second = agent.wait_incidents(2, timeout=PATIENCE)[-1]["id"]
             wait_for(lambda: agent.sealed() == [second], "the capture to be sealed", PATIENCE)
