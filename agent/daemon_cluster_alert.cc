@@ -107,6 +107,7 @@ void DaemonCluster::SendAlert(const std::string& id, const std::string& node) {
       if (pending->second.missing.empty()) alerts_.erase(pending);
     }
     if (!reply) spdlog::warn("incident {}: node {} is not alerted: {}", id, node, reply.error().message);
+    if (reply && !reply->merged_into().empty()) return incidents_.NotExpected(id, node);
     incidents_.PeerCapture(id, capture);
   });
 }
@@ -180,20 +181,27 @@ void DaemonCluster::Capture(const v1::AlertRequest& request, const std::string& 
   if (!RemoteAllowed(now.monotonic_ns))
     return answer(
         Fail("more than " + std::to_string(kMaxRemoteAMinute) + " alerts came within a minute", EBUSY));
+  const auto clock = clients_->ClockOf(request.origin_node());
+  const v1::Event trigger = OfOurClock(request.trigger(), clock ? clock->offset_ns : 0, now);
+  const std::string same = incidents_.SameFailure(trigger);
+  if (!same.empty() && same < request.incident_id()) {
+    ++alerts_duplicate_;
+    v1::AlertReply reply;
+    reply.set_merged_into(same);
+    return answer(reply);
+  }
   uint64_t frozen_mono_ns = 0;
   const ClusterHooks::Collect collect = hooks_.freeze(&frozen_mono_ns);
   v1::AlertReply reply;
   if (frozen_mono_ns > now.monotonic_ns) reply.set_frozen_after_ns(frozen_mono_ns - now.monotonic_ns);
   answer(reply);
 
-  const auto clock = clients_->ClockOf(request.origin_node());
-  const int64_t theirs_minus_ours_ns = clock ? clock->offset_ns : 0;
   v1::Incident seed;
   seed.set_id(request.incident_id());
   seed.set_origin_node(request.origin_node());
   seed.set_repeat(request.repeat());
   seed.set_reason(request.reason());
-  *seed.add_events() = OfOurClock(request.trigger(), theirs_minus_ours_ns, now);
+  *seed.add_events() = trigger;
   v1::Manifest head;
   head.set_origin_node(request.origin_node());
   head.set_failure_mono_ns(seed.events(0).first_mono_ns());
@@ -208,6 +216,10 @@ void DaemonCluster::Capture(const v1::AlertRequest& request, const std::string& 
   spdlog::warn("incident {} of node {}: {}: captured here too", seed.id(), seed.origin_node(),
                seed.events(0).summary());
   collect(*incidents_.Get(seed.id()), head);
+  if (same.empty() || incidents_.Get(same)->origin_node() != self()) return;
+  spdlog::warn("incident {} is the same failure as incident {} of node {}: it goes on there", same, seed.id(),
+               seed.origin_node());
+  incidents_.MergeInto(same, seed.id());
 }
 
 // --- reports ---------------------------------------------------------------

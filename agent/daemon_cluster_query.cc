@@ -92,6 +92,7 @@ void DaemonCluster::ListIncidents(uint32_t limit, const std::string& state,
       if (limit != 0 && static_cast<uint32_t>(list.incidents_size()) >= limit) break;
       v1::Incident merged = MergeCopies(entry->second);
       if (merged.events().empty()) continue;  // of a capture alone nobody can tell what it is of
+      if (copies.contains(merged.merged_into())) continue;
       if (state == "open" && merged.state() != v1::OPEN) continue;
       if (state == "closed" && merged.state() != v1::CLOSED) continue;
       *list.add_incidents() = std::move(merged);

@@ -56,6 +56,8 @@ std::string Headline(const v1::Incident& incident, const Page& page) {
   text += Field("opened", FormatUtc(opened_ns) + " (" + FormatAge(page.now_wall_ns, opened_ns) +
                               ") on node " + incident.origin_node() + ", cluster " + incident.cluster());
   text += Field("state", StateText(incident));
+  if (!incident.merged_into().empty())
+    text += Field("part of", incident.merged_into() + ", where other nodes tell of the same failure");
   if (!incident.summary().empty()) text += Field("summary", incident.summary());
   if (!incident.reason().empty()) text += Field("reason", incident.reason());
   return text;

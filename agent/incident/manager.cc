@@ -19,6 +19,10 @@ constexpr int kMaxEvents = 64;
 // after 120 s, and the watchdogs of the services that wait for them take some minutes.
 constexpr std::chrono::minutes kFollowsWithin{10};
 
+// Nodes that lose one array or one server notice within this of each other: the slowest detectors
+// of lost storage differ by their polling, some seconds.
+constexpr uint64_t kSameFailureNs = 10'000'000'000;
+
 void MergeClients(v1::Incident& incident) {
   std::map<std::pair<std::string, std::string>, v1::Client> merged;
   for (const v1::Event& event : incident.events()) {
@@ -266,6 +270,50 @@ bool IncidentManager::OpenRemote(const v1::Incident& seed) {
   }
   Changed(incident);
   return true;
+}
+
+std::string IncidentManager::SameFailure(const v1::Event& event) const {
+  if (IsRecovery(event) || !IsClusterWide(event.subject().id())) return {};
+  return subjects_.Find(event, false, [&](const std::string& id) {
+    const auto& events = incidents_.at(id).events();
+    return std::any_of(events.begin(), events.end(), [&](const v1::Event& known) {
+      const auto [first, second] = std::minmax(known.first_mono_ns(), event.first_mono_ns());
+      return SameCondition(known, event) && second - first <= kSameFailureNs;
+    });
+  });
+}
+
+void IncidentManager::MergeInto(const std::string& id, const std::string& older) {
+  if (!open_.contains(id) || !open_.contains(older) || id == older) return;
+  v1::Incident& incident = incidents_[id];
+  const std::set<std::string> active = open_[id].active;
+  Close(incident);
+  *incident.mutable_closed_at() = TimeUtil::NanosecondsToTimestamp(clock_.RealtimeNs());
+  incident.set_merged_into(older);
+  auto& captures = *incident.mutable_captures();
+  captures.erase(std::remove_if(captures.begin(), captures.end(),
+                                [&](const v1::Capture& capture) {
+                                  return capture.node() != options_.node && !Captured(capture);
+                                }),
+                 captures.end());
+  for (const v1::Event& event : incident.events()) {
+    Keep(incidents_[older], event, !active.contains(event.id()));
+    if (active.contains(event.id())) open_[older].active.insert(event.id());
+  }
+  Describe(incidents_[older]);
+  Changed(incident);
+  Changed(incidents_[older]);
+}
+
+void IncidentManager::NotExpected(const std::string& id, const std::string& node) {
+  const auto found = incidents_.find(id);
+  if (found == incidents_.end()) return;
+  auto& captures = *found->second.mutable_captures();
+  const auto capture = std::find_if(captures.begin(), captures.end(),
+                                    [&](const v1::Capture& known) { return known.node() == node; });
+  if (capture == captures.end() || Captured(*capture)) return;
+  captures.erase(capture);
+  Changed(found->second);
 }
 
 void IncidentManager::Expect(const std::string& id, const std::vector<std::string>& nodes) {

@@ -54,6 +54,13 @@ class IncidentManager {
   // Another node's incident, captured here under its id. seed: id, origin_node, repeat, reason and the
   // event that opened it, its *_mono_ns as of this node's clock. False: it is known already.
   bool OpenRemote(const v1::Incident& seed);
+  // The oldest open incident with the same condition of the same thing, seen within seconds of this
+  // event of another node; "": none. Only of subjects that are the same on every node.
+  [[nodiscard]] std::string SameFailure(const v1::Event& event) const;
+  // An incident of this node and an older one are one failure: its events go on in the older one.
+  void MergeInto(const std::string& id, const std::string& older);
+  // This node captured the failure under an older incident: it owes no capture of this one.
+  void NotExpected(const std::string& id, const std::string& node);
   // These nodes were alerted: each owes a capture.
   void Expect(const std::string& id, const std::vector<std::string>& nodes);
   // What another node says of its own capture, and its own events that joined. False: no such incident.

@@ -193,6 +193,22 @@ class DbTest(ClusterTest):
         wait_for(lambda: "db.restored" in [e["kind"] for i in a.incidents() for e in i["events"]],
                  "db.restored among the events")
 
+    def test_all_lose_the_db_at_once(self):
+        """Each node notices by itself, before or after it hears of the others: one failure, one incident."""
+        nodes = self.cluster(with_disk="")
+        self.etcd[0].kill()
+
+        def one():
+            found = [i for i in nodes[0].incidents() if i["kind"] == "db.lost"]
+            told = {e["node"] for i in found for e in i["events"]}
+            return found[0] if len(found) == 1 and told == set("abc") else None
+        incident = wait_for(one, "one incident with the events of all nodes", timeout=60)
+        for agent in nodes:
+            wait_for(lambda: [i["id"] for i in agent.incidents() if i["kind"] == "db.lost"] == [incident["id"]],
+                     f"node {agent.node} to know of one")
+        self.wait_all_stored(nodes[0], incident["id"], "abc")
+        self.assertEqual(self.stored_nodes(incident["id"]), ["a", "b", "c"])
+
     def test_leader_killed(self):
         self.start_etcd(3)
         a, _, c = self.cluster()

@@ -130,6 +130,62 @@ TEST_F(RemoteTest, WhatOnlyHasTheSameNameHereIsAnotherThing) {
   EXPECT_EQ(opened_.size(), 1u);
 }
 
+v1::Event OfNode(v1::Event event, const std::string& node) {
+  event.set_node(node);
+  return event;
+}
+
+TEST_F(RemoteTest, OneFailureSeenByTwoNodesGoesOnInTheOlderIncident) {
+  const std::string own = manager_->OnEvent(OfNode(Event("wwid:1", "e2"), "node-a"), false);
+  manager_->Expect(own, {"node-b"});
+  const v1::Incident seed = Seed(Event("wwid:1", "e1"));
+  ASSERT_LT(seed.id(), own);
+  EXPECT_EQ(manager_->SameFailure(seed.events(0)), own);
+  manager_->OpenRemote(seed);
+  manager_->MergeInto(own, seed.id());
+
+  const v1::Incident& merged = *manager_->Get(own);
+  EXPECT_EQ(merged.merged_into(), seed.id());
+  EXPECT_EQ(merged.state(), v1::CLOSED);
+  // What is captured stays its own; that the other one owes a capture is over.
+  ASSERT_EQ(merged.captures_size(), 1);
+  EXPECT_EQ(merged.captures(0).node(), "node-a");
+  const v1::Incident& older = *manager_->Get(seed.id());
+  ASSERT_EQ(older.events_size(), 2);
+  EXPECT_EQ(older.events(1).id(), "e2");
+  EXPECT_EQ(older.events(1).incident_id(), seed.id());
+  // The condition goes on there, and so does the incident.
+  clock_.now_ns += 100 * kSecond;
+  manager_->Tick();
+  EXPECT_EQ(older.state(), v1::OPEN);
+  EXPECT_EQ(manager_->OnEvent(OfNode(Event("wwid:1", "e2"), "node-a"), true), seed.id());
+  EXPECT_EQ(opened_.size(), 1u);
+}
+
+TEST_F(RemoteTest, WhatIsFarApartOrAnotherConditionIsNotTheSameFailure) {
+  manager_->OnEvent(OfNode(Event("wwid:1", "e2"), "node-a"), false);
+  manager_->OnEvent(OfNode(Event("mount:/srv", "e3"), "node-a"), false);
+  v1::Event theirs = OfNode(Event("wwid:1", "e1"), "node-b");
+  theirs.set_kind("io.stall");
+  EXPECT_EQ(manager_->SameFailure(theirs), "");
+  EXPECT_EQ(manager_->SameFailure(OfNode(Event("wwid:2", "e1"), "node-b")), "");
+  EXPECT_EQ(manager_->SameFailure(OfNode(Event("mount:/srv", "e1"), "node-b")), "");
+  clock_.now_ns += 11 * kSecond;
+  EXPECT_EQ(manager_->SameFailure(OfNode(Event("wwid:1", "e1"), "node-b")), "");
+}
+
+TEST_F(RemoteTest, WhoCapturedUnderAnOlderIncidentOwesNothing) {
+  const std::string own = manager_->OnEvent(OfNode(Event("wwid:1", "e2"), "node-a"), false);
+  manager_->Expect(own, {"node-b", "node-c"});
+  v1::Capture sealed;
+  sealed.set_node("node-c");
+  sealed.set_state(v1::SEALED);
+  manager_->PeerCapture(own, sealed);
+  manager_->NotExpected(own, "node-b");
+  manager_->NotExpected(own, "node-c");
+  EXPECT_EQ(manager_->Get(own)->captures_size(), 2);
+}
+
 TEST_F(RemoteTest, ItClosesOnceItIsQuiet) {
   const v1::Incident seed = Seed(Event("wwid:1", "e1"));
   manager_->OpenRemote(seed);
