@@ -10,8 +10,10 @@
 #include <memory>
 
 #include "base/fs.h"
+#include "base/proto_json.h"
 #include "base/spool_layout.h"
 #include "store/file_source.h"
+#include "store/layout.h"
 
 namespace ffdc {
 namespace {
@@ -40,13 +42,7 @@ class TarStream {
   }
 
   Result<> Add(const std::string& name, ByteSource& source) {
-    const std::unique_ptr<struct archive_entry, FreeEntry> entry(archive_entry_new());
-    archive_entry_set_pathname_utf8(entry.get(), name.c_str());
-    archive_entry_set_filetype(entry.get(), AE_IFREG);
-    archive_entry_set_perm(entry.get(), 0640);
-    archive_entry_set_mtime(entry.get(), time(nullptr), 0);
-    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(source.size_bytes()));
-    FFDC_TRY(Check(archive_write_header(archive_.get(), entry.get())));
+    FFDC_TRY(Begin(name, source.size_bytes()));
     uint64_t left = source.size_bytes();
     std::string chunk(256u << 10, '\0');
     while (left != 0) {
@@ -58,12 +54,27 @@ class TarStream {
     return {};
   }
 
+  Result<> AddText(const std::string& name, const std::string& text) {
+    FFDC_TRY(Begin(name, text.size()));
+    if (archive_write_data(archive_.get(), text.data(), text.size()) < 0) return Failed();
+    return {};
+  }
+
   Result<> Finish() {
     finished_ = true;
     return Check(archive_write_close(archive_.get()));
   }
 
  private:
+  Result<> Begin(const std::string& name, uint64_t size_bytes) {
+    const std::unique_ptr<struct archive_entry, FreeEntry> entry(archive_entry_new());
+    archive_entry_set_pathname_utf8(entry.get(), name.c_str());
+    archive_entry_set_filetype(entry.get(), AE_IFREG);
+    archive_entry_set_perm(entry.get(), 0640);
+    archive_entry_set_mtime(entry.get(), time(nullptr), 0);
+    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(size_bytes));
+    return Check(archive_write_header(archive_.get(), entry.get()));
+  }
   Unexpected Failed() const {
     if (archive_errno(archive_.get()) == EPIPE) return Fail("the reader went away", EPIPE);
     const char* text = archive_error_string(archive_.get());
@@ -81,10 +92,28 @@ class TarStream {
 
 }  // namespace
 
-Result<> Pull(const std::string& incident_id, const IncidentCopies& copies, int fd) {
+Timeline TimelineOf(const IncidentCopies& copies) {
+  Timeline timeline;
+  for (const auto& copy : copies.captures) {
+    const auto text = copy.manifest ? ReadText(**copy.manifest) : Unexpected(copy.manifest.error());
+    const auto manifest = text ? ParseManifest(*text) : Unexpected(text.error());
+    if (manifest) timeline.AddCapture(*manifest);
+  }
+  v1::Incident incident;
+  const auto text = copies.incident ? ReadText(**copies.incident) : Unexpected(copies.incident.error());
+  if (text && FromJson(*text, &incident)) timeline.AddIncident(incident);
+  for (const auto& copy : copies.captures) {
+    if (copy.archive) timeline.AddArchive(copy.node, **copy.archive);
+  }
+  return timeline;
+}
+
+Result<> Pull(const std::string& incident_id, const IncidentCopies& copies, Timeline timeline, int fd) {
   TarStream stream(fd);
   FFDC_TRY(stream.Open());
   if (copies.incident) FFDC_TRY(stream.Add(incident_id + "/" + kIncidentFile, **copies.incident));
+  FFDC_TRY(stream.AddText(incident_id + "/timeline.txt", timeline.Text()));
+  FFDC_TRY(stream.AddText(incident_id + "/timeline.jsonl", timeline.Jsonl()));
   for (const auto& copy : copies.captures) {
     const std::string folder = incident_id + "/" + copy.node + "/";
     if (!copy.manifest) return Unexpected(copy.manifest.error());

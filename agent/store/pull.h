@@ -3,10 +3,16 @@
 #pragma once
 
 #include "store/copies.h"
+#include "store/timeline.h"
 
 namespace ffdc {
 
-// <id>/incident.json, <id>/<node>/{manifest.json,capture.tar.zst} for every node, into fd (a pipe).
-Result<> Pull(const std::string& incident_id, const IncidentCopies& copies, int fd);
+// What all of them tell, in one order. Reads each archive up to its kernel log: open the copies once more
+// for Pull.
+Timeline TimelineOf(const IncidentCopies& copies);
+
+// <id>/{incident.json,timeline.txt,timeline.jsonl}, <id>/<node>/{manifest.json,capture.tar.zst} for every
+// node, into fd (a pipe).
+Result<> Pull(const std::string& incident_id, const IncidentCopies& copies, Timeline timeline, int fd);
 
 }  // namespace ffdc

@@ -148,9 +148,12 @@ Result<> VerifyTask(Task& task) {
 
 // fds[3]: where to.
 Result<> PullTask(Task& task) {
-  auto copies = Copies(task);
-  if (!copies) return Unexpected(std::move(copies).error());
-  return Pull(task.args.incident_id(), *copies, task.fds[3]);
+  const auto to_read = Copies(task);
+  if (!to_read) return Unexpected(to_read.error());
+  Timeline timeline = TimelineOf(*to_read);
+  const auto copies = Copies(task);
+  if (!copies) return Unexpected(copies.error());
+  return Pull(task.args.incident_id(), *copies, std::move(timeline), task.fds[3]);
 }
 
 Result<> RetainTask(Task& task) {

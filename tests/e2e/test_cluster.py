@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tarfile
 import time
 import uuid
 
@@ -56,6 +57,22 @@ class CaptureTest(ClusterTest):
             self.assertTrue(-5_000_000 < int(manifest["trigger_delay_ns"]) < 5_000_000_000, manifest["trigger_delay_ns"])
             self.assertGreater(int(found[node]["bytes"]), 0)
         self.assertEqual(a.ctl("incident", "verify", incident_id).returncode, 0)
+        # One archive of all nodes, from a node where it did not fail.
+        pulled = os.path.join(self.folder, "pulled.tar")
+        done = c.ctl("incident", "pull", incident_id, "--output", pulled)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with tarfile.open(pulled) as tar:
+            names = tar.getnames()
+            for node in "abc":
+                self.assertIn(f"{incident_id}/{node}/capture.tar.zst", names)
+            lines = [json.loads(line) for line in tar.extractfile(f"{incident_id}/timeline.jsonl")]
+            text = tar.extractfile(f"{incident_id}/timeline.txt").read().decode()
+        self.assertEqual([int(line["time_wall_ns"]) for line in lines],
+                         sorted(int(line["time_wall_ns"]) for line in lines))
+        self.assertEqual({line["node"] for line in lines if line["text"] == "history frozen"}, set("abc"))
+        self.assertTrue([line for line in lines if line["source"] == "kernel_log"], text[:2000])
+        self.assertIn("io.error: ", text)
+        self.assertIn("# Times are of the wall clock of a", text)
         # The description in the store is the origin's, and the last one.
         wait_for(lambda: stored_json(self, incident_id, "incident.json")["completeness"].get("stored") == 3,
                  "incident.json in the store to know of three captures")
