@@ -63,9 +63,10 @@ Result<v1::IncidentDetail> DaemonControl::GetIncident(const std::string& id) {
 Result<v1::VerifyReport> DaemonControl::VerifyIncident(const std::string& id) {
   return AskLater<v1::VerifyReport>(
       [this, id](const Answer<v1::VerifyReport>& answer) {
-        const auto found = daemon_.incidents().Find(id);
-        if (!found) return answer(Unexpected(found.error()));
-        daemon_.shipper().Verify((*found)->id(), answer);
+        daemon_.cluster().FindIncident(id, [this, answer](Result<v1::IncidentDetail> found) {
+          if (!found) return answer(Unexpected(std::move(found).error()));
+          daemon_.shipper().Verify(found->incident().id(), answer);
+        });
       },
       kStorePatience);
 }
@@ -145,11 +146,16 @@ Result<ControlBackend::Pull> DaemonControl::OpenPipe(
 }
 
 Result<ControlBackend::Pull> DaemonControl::PullIncident(const std::string& id) {
-  return OpenPipe([this, id](Fd input, const PipeDone& done) -> Result<uint64_t> {
-    FFDC_ASSIGN(const v1::Incident* incident, daemon_.incidents().Find(id));
+  // Also one that this node knows nothing of: all captures are in the store.
+  FFDC_ASSIGN(const v1::IncidentDetail found, AskLater<v1::IncidentDetail>(
+                                                  [this, id](const Answer<v1::IncidentDetail>& answer) {
+                                                    daemon_.cluster().FindIncident(id, answer);
+                                                  },
+                                                  kStorePatience));
+  return OpenPipe([this, &found](Fd input, const PipeDone& done) -> Result<uint64_t> {
     uint64_t bytes = 0;
-    for (const v1::Capture& capture : incident->captures()) bytes += capture.bytes();
-    daemon_.shipper().Pull(incident->id(), std::move(input), done);
+    for (const v1::Capture& capture : found.incident().captures()) bytes += capture.bytes();
+    daemon_.shipper().Pull(found.incident().id(), std::move(input), done);
     return bytes;
   });
 }
