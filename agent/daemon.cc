@@ -16,6 +16,7 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "capture/history_decoder.h"
+#include "cluster/webhook.h"
 #include "detect/baseline_file.h"
 #include "detect/detect_tasks.h"
 #include "host_facts.h"
@@ -46,6 +47,7 @@ WorkerTasks AgentTasks() {
   tasks.merge(StoreTasks());
   tasks.merge(IndexTasks());
   tasks.merge(ClusterCopyTasks());
+  tasks.merge(WebhookTasks());
   tasks.merge(DetectTasks());
   tasks.merge(BaselineTasks());
   tasks.merge(PathTasks());
@@ -115,6 +117,10 @@ Result<> Daemon::StartFolders() {
 
 // Event -> incident -> index. What former lives knew comes first.
 void Daemon::StartIncidents() {
+  SubscriberOptions subscribers{settings_.alert.subscribers, settings_.alert.secret_file, v1::WARNING};
+  if (settings_.alert.min_severity == "info") subscribers.min_severity = v1::INFO;
+  if (settings_.alert.min_severity == "critical") subscribers.min_severity = v1::CRITICAL;
+  subscribers_ = std::make_unique<Subscribers>(std::move(subscribers), launcher_, ids_);
   index_ = IncidentIndex::Create(settings_.spool.path + "/index.db", launcher_);
   incidents_ = std::make_unique<IncidentManager>(
       IncidentOptions{settings_.node.name, settings_.node.cluster, settings_.incident.quiet_after},
@@ -122,8 +128,9 @@ void Daemon::StartIncidents() {
       IncidentCallbacks{[this](const v1::Incident& incident, const v1::Event& trigger) {
                           OnIncidentOpened(incident, trigger);
                         },
-                        [](const v1::Incident& incident) {
+                        [this](const v1::Incident& incident) {
                           LogIncident(incident, "closed");
+                          if (IsOwn(incident)) subscribers_->Tell("incident.closed", incident);
                           CrashPoint("incident.closed");
                         },
                         [this](const v1::Incident& incident) { OnIncidentChanged(incident); }});
@@ -298,6 +305,7 @@ void Daemon::Tick() {
   shipper_->Tick();
   space_->Tick(shipper_->store_status().error());
   index_->Flush();
+  subscribers_->Tick();
   cluster_->Tick();
   launcher_.Dispatch();
   // Threads do not survive fork, so a new launcher needs a new agent: systemd starts one.
@@ -335,6 +343,10 @@ void Daemon::OnIncidentOpened(const v1::Incident& incident, const v1::Event& tri
   head.set_failure_mono_ns(trigger.first_mono_ns());
   Collect(incident, frozen, head);
   LogIncident(incident, "opened");
+  subscribers_->Tell("incident.opened", incident);
+  to_be_captured_.insert(incident.id());
+  constexpr size_t kMaxToBeCaptured = 1024;  // some never are
+  if (to_be_captured_.size() > kMaxToBeCaptured) to_be_captured_.erase(to_be_captured_.begin());
   CrashPoint("incident.opened");
 }
 
@@ -383,6 +395,10 @@ void Daemon::Collect(const v1::Incident& incident, const FrozenHistory& frozen, 
 void Daemon::OnIncidentChanged(const v1::Incident& incident) {
   index_->Put(incident);
   RewriteStored(incident);
+  const v1::Completeness& complete = incident.completeness();
+  if (complete.expected() != 0 && complete.stored() == complete.expected() &&
+      to_be_captured_.erase(incident.id()) != 0)
+    subscribers_->Tell("incident.captured", incident);
   if (cluster_) cluster_->OnIncidentChanged(incident);
   // Written at once, not at the next tick: a crash must not forget what a person was told.
   loop_.Post([this] { index_->Flush(); });

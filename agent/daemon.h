@@ -19,6 +19,7 @@
 #include "base/uuid.h"
 #include "capture/runner.h"
 #include "cluster/index.h"
+#include "cluster/subscribers.h"
 #include "config/settings.h"
 #include "daemon_cluster.h"
 #include "detect/clients.h"
@@ -127,6 +128,8 @@ class Daemon {
 
   std::unique_ptr<IncidentIndex> index_;
   std::unique_ptr<IncidentManager> incidents_;
+  std::unique_ptr<Subscribers> subscribers_;
+  std::set<std::string> to_be_captured_;  // incidents of this node's life that some node still captures
   std::unique_ptr<DaemonCluster> cluster_;
   std::unique_ptr<CaptureRunner> runner_;
   std::unique_ptr<Shipper> shipper_;

@@ -70,6 +70,11 @@ v1::Status Daemon::GetStatus() {
   }
   FillDevices(status);
   FillProblems(status, probes);
+  for (v1::Subscriber& subscriber : subscribers_->Status()) {
+    if (!subscriber.error().empty())
+      status.add_problems("subscriber " + subscriber.server() + " is not told: " + subscriber.error());
+    *status.add_subscribers() = std::move(subscriber);
+  }
   *status.mutable_cluster_status() = cluster_->Status();
   cluster_->AddProblems(status);
   return status;

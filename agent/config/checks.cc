@@ -145,6 +145,27 @@ Result<> CheckOptionalPath(std::string_view value) {
   return CheckPath(value);
 }
 
+Result<> CheckSubscriber(std::string_view value) {
+  constexpr size_t kMaxUrl = 2048;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!value.starts_with(scheme)) continue;
+    const std::string_view server =
+        value.substr(scheme.size(), value.find_first_of("/?#", scheme.size()) - scheme.size());
+    // A password would be shown with the configuration.
+    if (!server.empty() && server.find('@') == std::string_view::npos && AllPrintable(value) &&
+        value.find(' ') == std::string_view::npos && value.size() <= kMaxUrl)
+      return {};
+  }
+  return Fail(
+      "must hold URLs without a user, such as \"https://hooks.example.org/ffdc\", not " + Shown(value),
+      EINVAL);
+}
+
+Result<> CheckSeverity(std::string_view value) {
+  if (value == "info" || value == "warning" || value == "critical") return {};
+  return Fail(R"(must be "info", "warning" or "critical", not )" + Shown(value), EINVAL);
+}
+
 Result<> CheckCalendar(std::string_view value) {
   if (value.size() > 256 || !AllPrintable(value))
     return Fail("must be a calendar expression such as \"daily\" or \"Mon 03:00\", not " + Shown(value),

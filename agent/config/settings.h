@@ -83,6 +83,11 @@ struct Settings {
     uint32_t max_parallel = 4;
   } capture;
   struct {
+    std::vector<std::string> subscribers;  // "https://hooks.example.org/ffdc"
+    std::string secret_file;               // empty: posts are not signed
+    std::string min_severity = "warning";
+  } alert;
+  struct {
     std::string level = "info";
   } log;
 };

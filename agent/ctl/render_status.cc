@@ -112,6 +112,11 @@ std::string RenderStatus(const v1::Status& status, const Page& page) {
     text += Field("cluster", ClusterText(status.cluster_status()));
   text += Field("store", StoreText(status.store()));
   text += Field("spool", SpoolText(status.spool()));
+  for (const v1::Subscriber& subscriber : status.subscribers()) {
+    text += Field("subscriber", subscriber.server() + ", " + FormatCount(subscriber.delivered()) +
+                                    " delivered, " + FormatCount(subscriber.waiting()) + " waiting, " +
+                                    FormatCount(subscriber.dropped()) + " dropped");
+  }
   text += Field("recorder", RecorderText(status.recorder()));
   if (status.workers_running() + status.workers_abandoned() > 0) {
     text += Field("workers", FormatCount(status.workers_running()) + " running, " +

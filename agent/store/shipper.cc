@@ -12,7 +12,7 @@
 #include <set>
 
 #include "base/uuid.h"
-#include "store/backoff.h"
+#include "base/backoff.h"
 #include "store/spool_queue.h"
 #include "store/store_args.h"
 #include "store/store_health.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ffdc/v1/capture.pb.h"
-#include "store/backoff.h"
+#include "base/backoff.h"
 
 namespace ffdc {
 

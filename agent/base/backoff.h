@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pauses between tries: 1 s, doubling to 5 min, each 25 % off at random so that
-// the nodes of a cluster do not come back to a store all at once.
+// the nodes of a cluster do not come back to a server all at once.
 #pragma once
 
 #include <algorithm>
