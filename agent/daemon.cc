@@ -102,6 +102,7 @@ Result<> Daemon::StartCluster() {
       CrashPoint("incident.opened");
     };
   };
+  hooks.deleted = [this](const std::string& id) { OnDeletedElsewhere(id); };
   cluster_ =
       std::make_unique<DaemonCluster>(settings_, loop_, launcher_, *incidents_, ids_, std::move(hooks));
   return cluster_->Start();

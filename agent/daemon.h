@@ -104,6 +104,7 @@ class Daemon {
   void OnEvent(const v1::Event& event, EventPhase phase);
   void OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger);
   void OnIncidentChanged(const v1::Incident& incident);
+  void OnDeletedElsewhere(const std::string& id);
   void RewriteStored(const v1::Incident& incident);
   // head: of an incident of another node, what its manifest says of that.
   void Collect(const v1::Incident& incident, const FrozenHistory& frozen, const v1::Manifest& head);

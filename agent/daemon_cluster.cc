@@ -20,6 +20,7 @@ constexpr std::chrono::milliseconds kLeaveStep{20};
 constexpr int kLeaveSteps = 25;
 constexpr size_t kPeersASecond = 64;
 constexpr size_t kMaxDbIncidents = 1000;
+constexpr size_t kMaxDbDeleted = 4096;
 constexpr std::string_view kIncidents = "incidents/";
 constexpr std::string_view kCaptures = "/captures/";
 
@@ -135,6 +136,7 @@ Result<> DaemonCluster::StartDb() {
   DbCallbacks callbacks;
   callbacks.snapshot = [this](const DbContent& content) {
     db_copies_.clear();
+    deleted_.clear();
     membership_.Snapshot(content);
     life_cycle_.OnDb(true, "", SystemClock().MonotonicNs());
     for (const auto& [key, value] : content) OnDbEntry(key, value);
@@ -147,7 +149,7 @@ Result<> DaemonCluster::StartDb() {
   callbacks.changed = [this](const std::string& key, const std::optional<std::string>& value) {
     membership_.Changed(key, value);
     OnDbEntry(key, value);
-    if (!key.starts_with(kIncidents)) TellLifeCycle();
+    if (!key.starts_with(kIncidents) && !key.starts_with(Membership::kDeleted)) TellLifeCycle();
   };
   FFDC_ASSIGN(
       db_, OpenClusterDb({settings_.cluster.db, settings_.node.cluster, tls_.ca, tls_.certificate, tls_.key},
@@ -296,6 +298,8 @@ void DaemonCluster::OnCondition(const ClusterCondition& condition) {
 // --- what the DB has of incidents ------------------------------------------
 
 void DaemonCluster::OnDbEntry(const std::string& key, const std::optional<std::string>& value) {
+  if (key.starts_with(Membership::kDeleted))
+    return OnDeletedEntry(key.substr(std::string_view(Membership::kDeleted).size()), value.has_value());
   if (!key.starts_with(kIncidents)) return;
   const std::string rest = key.substr(kIncidents.size());
   const size_t captures = rest.find(kCaptures);
@@ -323,12 +327,26 @@ void DaemonCluster::OnDbEntry(const std::string& key, const std::optional<std::s
   *copy.add_captures() = capture;
 }
 
+void DaemonCluster::OnDeletedEntry(const std::string& id, bool there) {
+  if (!IsUuid(id)) return;
+  if (!there) {
+    deleted_.erase(id);
+  } else if (deleted_.insert(id).second) {
+    ForgetAlerts(id);
+    hooks_.deleted(id);
+  }
+}
+
 // The DB is small by design: the primary lets the oldest incidents go. The store keeps them.
 void DaemonCluster::TrimDb() {
   if (membership_.primary() != self() || !db_->reachable() || db_->pending() != 0) return;
   size_t over = db_copies_.size() > kMaxDbIncidents ? db_copies_.size() - kMaxDbIncidents : 0;
   for (auto copy = db_copies_.begin(); over != 0 && copy != db_copies_.end(); ++copy, --over)
     DeleteFromDb(copy->first, copy->second);
+  while (deleted_.size() > kMaxDbDeleted) {
+    db_->Delete(Membership::DeletedKey(*deleted_.begin()));
+    deleted_.erase(deleted_.begin());
+  }
 }
 
 void DaemonCluster::DeleteFromDb(const std::string& id, const std::map<std::string, v1::Incident>& copies) {
@@ -336,10 +354,18 @@ void DaemonCluster::DeleteFromDb(const std::string& id, const std::map<std::stri
   db_->Delete(Membership::IncidentKey(id));
 }
 
-void DaemonCluster::OnIncidentDeleted(const std::string& id) {
+void DaemonCluster::ForgetAlerts(const std::string& id) {
   alerts_.erase(id);
   reports_.erase(id);
   dirty_incidents_.erase(id);
+}
+
+void DaemonCluster::OnIncidentDeleted(const std::string& id) {
+  ForgetAlerts(id);
+  if (clustered()) {
+    deleted_.insert(id);
+    db_->Put(Membership::DeletedKey(id), self());
+  }
   const auto copies = db_copies_.find(id);
   if (copies != db_copies_.end()) DeleteFromDb(id, copies->second);
 }

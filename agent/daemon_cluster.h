@@ -34,6 +34,8 @@ struct ClusterHooks {
   // head: what the manifest says of the origin.
   using Collect = std::function<void(const v1::Incident&, const v1::Manifest& head)>;
   std::function<Collect(uint64_t* frozen_mono_ns)> freeze;
+  // A person deleted this incident on another node. May be told again, and of one that is not known here.
+  std::function<void(const std::string& id)> deleted;
 };
 
 class DaemonCluster {
@@ -105,6 +107,8 @@ class DaemonCluster {
   void OnCondition(const ClusterCondition& condition);
   void OnDbEntry(const std::string& key, const std::optional<std::string>& value);
   void TrimDb();
+  void OnDeletedEntry(const std::string& id, bool there);
+  void ForgetAlerts(const std::string& id);
   void DeleteFromDb(const std::string& id, const std::map<std::string, v1::Incident>& copies);
   void WaitWritten(int steps, std::function<void()> done);
 
@@ -144,6 +148,7 @@ class DaemonCluster {
   std::map<std::string, Report> reports_;
   std::set<std::string> dirty_incidents_;
   DbCopies db_copies_;
+  std::set<std::string> deleted_;                // ids that the DB has as deleted
   std::map<std::string, v1::Event> conditions_;  // that go on
   bool flush_waits_ = false;
   bool copy_dirty_ = false;

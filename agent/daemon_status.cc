@@ -198,6 +198,19 @@ Result<std::string> Daemon::Delete(const std::string& prefix, std::function<void
   return id;
 }
 
+// A person deleted it on another node, perhaps while this one was away. What is pinned here stays.
+void Daemon::OnDeletedElsewhere(const std::string& id) {
+  const v1::Incident* incident = incidents_->Get(id);
+  if (incident == nullptr || incident->pinned()) return;
+  shipper_->Remove(id, [this, id](const Result<uint64_t>& freed) {
+    if (!freed)
+      return spdlog::warn("incident {}, deleted on another node, is kept: {}", id, freed.error().message);
+    incidents_->Forget(id);
+    index_->Delete(id);
+    spdlog::info("incident {} was deleted on another node", id);
+  });
+}
+
 Result<v1::Incident> Daemon::Dump(const std::string& reason, bool all_nodes,
                                   const std::vector<std::string>& nodes) {
   FFDC_ASSIGN(const std::vector<std::string> others, cluster_->FindNodes(all_nodes, nodes));

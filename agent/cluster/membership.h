@@ -45,6 +45,9 @@ class Membership {
   static std::string CaptureKey(const std::string& id, const std::string& node) {
     return IncidentKey(id) + "/captures/" + node;
   }
+  // Of an incident that a person deleted: nodes that were away delete it once they see this.
+  static std::string DeletedKey(const std::string& id) { return std::string(kDeleted) + id; }
+  static constexpr const char* kDeleted = "deleted/";
   static constexpr const char* kPrimaryKey = "primary";
 
  private:

@@ -92,6 +92,22 @@ class CaptureTest(ClusterTest):
         for agent in nodes:
             self.assertEqual(sorted(i["id"] for i in agent.incidents()), sorted(ids.values()))
 
+    def test_deleted_everywhere_also_where_a_node_was_away(self):
+        a, b, c = self.cluster(config={"incident": {"quiet_after": "2s"}})
+        self.disks["a"].lose_and_fail()
+        incident_id = self.one_incident(a)["id"]
+        self.wait_all_stored(a, incident_id, "abc")
+        for agent in (a, b, c):
+            wait_for(lambda: agent.incident(incident_id)["state"] == "CLOSED", f"the end on node {agent.node}")
+        self.assertEqual(c.stop(), 0)
+        done = b.ctl("incident", "delete", incident_id, "--yes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.stored_nodes(incident_id), [])
+        wait_for(lambda: not a.incidents(), "the incident to be gone from a")
+        c.start()
+        wait_for(lambda: not c.incidents(), "the incident to be gone from c")
+        self.assertEqual(self.stored_nodes(incident_id), [])
+
     def test_dump_of_all_and_of_some_nodes(self):
         a, _, _ = self.cluster(with_disk="")
         for args, nodes in ((["--all"], "abc"), (["--nodes", "c"], "ac"), ([], "a")):
