@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the agent tells of itself.
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
