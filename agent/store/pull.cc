@@ -90,7 +90,7 @@ Result<> Pull(const std::string& incident_id, const IncidentCopies& copies, int 
     if (!copy.manifest) return Unexpected(copy.manifest.error());
     FFDC_TRY(stream.Add(folder + kManifestFile, **copy.manifest));
     if (!copy.archive) return Unexpected(copy.archive.error());
-    FFDC_TRY(stream.Add(folder + kArchiveFile, **copy.archive));
+    FFDC_TRY(stream.Add(folder + copy.archive_name, **copy.archive));
   }
   return stream.Finish();
 }

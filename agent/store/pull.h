@@ -6,7 +6,7 @@
 
 namespace ffdc {
 
-// <id>/incident.json, <id>/<node>/{manifest.json,capture.tar.zst} for every node, into fd (a pipe).
+// <id>/incident.json, <id>/<node>/{manifest.json,capture.tar.zst[.cms]} for every node, into fd (a pipe).
 Result<> Pull(const std::string& incident_id, const IncidentCopies& copies, int fd);
 
 }  // namespace ffdc
