@@ -56,9 +56,11 @@ WorkerTasks AgentTasks() {
 
 void NotifyReady() { sd_notify(0, "READY=1"); }
 
-Daemon::Daemon(Settings settings, std::string config_path, EventLoop& loop, Launcher& launcher)
+Daemon::Daemon(Settings settings, std::string config_path, CapturePrivacy privacy, EventLoop& loop,
+               Launcher& launcher)
     : settings_(std::move(settings)),
       config_path_(std::move(config_path)),
+      privacy_(std::move(privacy)),
       loop_(loop),
       launcher_(launcher),
       ids_(SystemClock()) {}
@@ -148,6 +150,7 @@ void Daemon::StartShipper() {
   capture.runtime_dir = settings_.capture.runtime_dir;
   capture.spool_dir = settings_.spool.path;
   capture.collector_max_bytes = settings_.capture.collector_max_bytes;
+  capture.privacy = privacy_;
   capture.max_parallel = settings_.capture.max_parallel;
   runner_ = CaptureRunner::Create(
       capture, launcher_, [this](const std::string& id, Result<v1::SealedCapture> sealed) {

@@ -52,7 +52,8 @@ void NotifyReady();  // tells systemd that the agent serves
 
 class Daemon {
  public:
-  Daemon(Settings settings, std::string config_path, EventLoop& loop, Launcher& launcher);
+  Daemon(Settings settings, std::string config_path, CapturePrivacy privacy, EventLoop& loop,
+         Launcher& launcher);
   ~Daemon();
 
   Result<> Start();
@@ -119,6 +120,7 @@ class Daemon {
 
   Settings settings_;
   std::string config_path_;
+  CapturePrivacy privacy_;
   EventLoop& loop_;
   Launcher& launcher_;
   UuidGenerator ids_;

@@ -12,6 +12,7 @@
 #include "base/launcher.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "capture/privacy.h"
 #include "config/settings.h"
 #include "control/server.h"
 #include "daemon.h"
@@ -32,7 +33,8 @@ ffdc::Result<ffdc::Settings> Load(Flags& flags) {
   return flags.config.empty() ? ffdc::DefaultSettings() : ffdc::LoadSettings(flags.config);
 }
 
-ffdc::Result<> Run(const ffdc::Settings& settings, const std::string& config_path) {
+ffdc::Result<> Run(const ffdc::Settings& settings, const std::string& config_path,
+                   const ffdc::CapturePrivacy& privacy) {
   if (geteuid() != 0)
     return ffdc::Fail(
         "ffdcd must run as root: it attaches BPF programs and reads every process: use systemctl or sudo");
@@ -41,7 +43,7 @@ ffdc::Result<> Run(const ffdc::Settings& settings, const std::string& config_pat
               ffdc::Launcher::Start(ffdc::AgentTasks(), [&] { ffdc::PreloadStore(settings.store.url); }));
   FFDC_TRY(ffdc::InitLog(settings.log.level));
   FFDC_ASSIGN(const std::unique_ptr<ffdc::EventLoop> loop, ffdc::EventLoop::Create());
-  ffdc::Daemon daemon(settings, config_path, *loop, *launcher);
+  ffdc::Daemon daemon(settings, config_path, privacy, *loop, *launcher);
   FFDC_TRY(daemon.Start());
   ffdc::DaemonControl control(daemon);
   FFDC_ASSIGN(std::unique_ptr<ffdc::ControlServer> server,
@@ -86,11 +88,17 @@ int main(int argc, char** argv) {
     std::cerr << settings.error().message << '\n';
     return 1;
   }
+  // Before the launcher, whose workers inherit a libcrypto that has done it once and reads no file any more.
+  const auto privacy = ffdc::LoadPrivacy(settings->store.encrypt_to);
+  if (!privacy) {
+    std::cerr << "ffdcd: " << privacy.error().message << '\n';
+    return 1;
+  }
   if (flags.check) {
     std::cout << (flags.config.empty() ? "built-in defaults" : flags.config) << ": OK\n";
     return 0;
   }
-  if (const auto result = Run(*settings, flags.config); !result) {
+  if (const auto result = Run(*settings, flags.config, *privacy); !result) {
     std::cerr << "ffdcd: " << result.error().message << '\n';
     return 1;
   }

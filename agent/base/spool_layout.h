@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace ffdc {
 
@@ -12,9 +13,15 @@ inline constexpr char kTmpFolder[] = "tmp";          // on their way in or out
 inline constexpr char kDamagedFolder[] = "damaged";  // not what their manifest says
 
 inline constexpr char kArchiveFile[] = "capture.tar.zst";
+inline constexpr char kEncryptedArchiveFile[] = "capture.tar.zst.cms";  // it, as CMS (RFC 5652, 5083) in DER
 inline constexpr char kManifestFile[] = "manifest.json";
 inline constexpr char kIncidentFile[] = "incident.json";
 inline constexpr char kStoreFile[] = "store.json";  // a store's marker; in a spool: which store it fills
+
+// A capture has an archive of either name; its manifest says of which.
+inline bool IsArchiveName(std::string_view name) {
+  return name == kArchiveFile || name == kEncryptedArchiveFile;
+}
 
 // Below the spool.
 inline std::string SealedPath(const std::string& incident_id) {

@@ -22,10 +22,14 @@ struct EntryDeleter {
 
 }  // namespace
 
-Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::Create(const std::string& path) {
+Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::Create(const std::string& path,
+                                                             const std::vector<std::string>& encrypt_to) {
   Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (!fd.valid()) return FailErrno("cannot create " + path);
   std::unique_ptr<ArchiveWriter> writer(new ArchiveWriter(std::move(fd), path));
+  if (!encrypt_to.empty()) {
+    FFDC_ASSIGN(writer->encryptor_, CmsEncryptor::Create(encrypt_to));
+  }
   FFDC_TRY(writer->Open());
   return writer;
 }
@@ -65,13 +69,28 @@ Unexpected ArchiveWriter::Failed(const std::string& what) const {
 ssize_t ArchiveWriter::Emit(struct archive* archive, void* self, const void* data, size_t size) {
   auto* writer = static_cast<ArchiveWriter*>(self);
   const std::string_view bytes(static_cast<const char*>(data), size);
-  if (auto written = WriteAll(writer->fd_.get(), bytes, writer->path_); !written) {
+  if (auto written = writer->Write(bytes); !written) {
     archive_set_error(archive, written.error().code, "%s", written.error().message.c_str());
     return -1;
   }
-  writer->digest_.Update(data, size);
-  writer->bytes_ += size;
   return static_cast<ssize_t>(size);
+}
+
+// Nothing of the plain text reaches the file where there are recipients.
+Result<> ArchiveWriter::Write(std::string_view bytes) {
+  std::string encrypted;
+  if (encryptor_ != nullptr) {
+    FFDC_ASSIGN(encrypted, encryptor_->Encrypt(bytes));
+    bytes = encrypted;
+  }
+  return WriteOut(bytes);
+}
+
+Result<> ArchiveWriter::WriteOut(std::string_view bytes) {
+  FFDC_TRY(WriteAll(fd_.get(), bytes, path_));
+  digest_.Update(bytes.data(), bytes.size());
+  bytes_ += bytes.size();
+  return {};
 }
 
 Result<Digest> ArchiveWriter::Add(const std::string& name, const std::string& source) {
@@ -114,6 +133,10 @@ Result<Digest> ArchiveWriter::Finish() {
   if (archive_write_close(archive_) != ARCHIVE_OK) return Failed("cannot complete");
   archive_write_free(archive_);
   archive_ = nullptr;
+  if (encryptor_ != nullptr) {
+    FFDC_ASSIGN(const std::string end, encryptor_->Finish());
+    FFDC_TRY(WriteOut(end));
+  }
   if (::fsync(fd_.get()) != 0) return FailErrno("cannot fsync " + path_);
   return Digest{bytes_, digest_.HexDigest()};
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the collectors of one capture in parallel, each in a worker, and seals
-// what they left: staging folder (tmpfs) -> capture.tar.zst + manifest.json in
+// what they left: staging folder (tmpfs) -> capture.tar.zst[.cms] + manifest.json in
 // the spool. Loop thread only; never blocks.
 #pragma once
 
@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/launcher.h"
 #include "base/result.h"
+#include "capture/privacy.h"
 #include "ffdc/v1/capture.pb.h"
 
 namespace ffdc {
@@ -25,6 +26,7 @@ struct CaptureOptions {
   uint64_t staging_max_bytes = 512u << 20;  // a capture that does not fit waits
   std::vector<std::string> collectors;      // by name; empty: every registered one
   std::chrono::milliseconds seal_deadline{60000};
+  CapturePrivacy privacy;
   uint32_t max_parallel = 4;  // captures at the same time, and seals; others wait
 };
 

@@ -18,6 +18,7 @@
 #include "base/proto_json.h"
 #include "base/spool_layout.h"
 #include "capture/archive.h"
+#include "capture/cms.h"
 #include "capture/manifest.h"
 #include "capture/seal_lock.h"
 #include "capture/spool.h"
@@ -58,24 +59,30 @@ Result<> WriteSynced(const std::string& path, const google::protobuf::Message& m
 }
 
 // Puts every file into the archive and its checksum into the manifest.
-Result<> WriteArchive(const v1::CaptureJob& job, const std::string& dir, v1::Manifest* manifest) {
-  FFDC_ASSIGN(const auto writer, ArchiveWriter::Create(dir + "/" + kArchiveFile));
+Result<> WriteArchive(const v1::CaptureJob& job, const std::string& dir,
+                      const std::vector<std::string>& encrypt_to, v1::Manifest* manifest) {
+  const char* name = encrypt_to.empty() ? kArchiveFile : kEncryptedArchiveFile;
+  FFDC_ASSIGN(const auto writer, ArchiveWriter::Create(dir + "/" + name, encrypt_to));
   for (v1::CapturedFile& file : *manifest->mutable_files()) {
     FFDC_ASSIGN(Digest hashed, writer->Add(file.name(), job.staging_dir() + "/files/" + file.name()));
     file.set_size_bytes(hashed.size_bytes);
     file.set_sha256(std::move(hashed.sha256));
   }
   FFDC_ASSIGN(Digest archive, writer->Finish());
-  manifest->set_archive(kArchiveFile);
+  manifest->set_archive(name);
   manifest->set_archive_bytes(archive.size_bytes);
   manifest->set_archive_sha256(std::move(archive.sha256));
+  for (const std::string& certificate : encrypt_to) {
+    FFDC_ASSIGN(*manifest->add_encrypted_to(), DescribeRecipient(certificate));
+  }
   return {};
 }
 
 class Sealer {
  public:
-  Sealer(v1::CaptureJob job, SealLock lock)
+  Sealer(v1::CaptureJob job, SealLock lock, std::vector<std::string> encrypt_to)
       : job_(std::move(job)),
+        encrypt_to_(std::move(encrypt_to)),
         lock_(std::move(lock)),
         id_(job_.manifest().incident_id()),
         tmp_(job_.spool_dir() + "/" + kTmpFolder),
@@ -150,7 +157,7 @@ class Sealer {
       loss.set_count(files.skipped);
       loss.set_detail("not a regular file, or not named as one of the capture");
     }
-    FFDC_TRY(WriteArchive(job_, prepared_, &manifest));
+    FFDC_TRY(WriteArchive(job_, prepared_, encrypt_to_, &manifest));
     CrashPoint("seal.archived");
     CountCollectorBytes(&manifest);
     *manifest.mutable_sealed_at() = TimeUtil::NanosecondsToTimestamp(SystemClock().RealtimeNs());
@@ -185,6 +192,7 @@ class Sealer {
   }
 
   v1::CaptureJob job_;
+  std::vector<std::string> encrypt_to_;  // certificates (DER)
   SealLock lock_;
   std::string id_;
   std::string tmp_;
@@ -213,7 +221,8 @@ Result<v1::SealedCapture> SealCapture(const v1::SealArgs& args) {
   for (const v1::CollectorStatus& status : args.statuses()) {
     statuses.ended.insert({status.result().name(), status});
   }
-  return Sealer(std::move(*job), std::move(lock)).Run(statuses);
+  return Sealer(std::move(*job), std::move(lock), {args.encrypt_to().begin(), args.encrypt_to().end()})
+      .Run(statuses);
 }
 
 }  // namespace ffdc

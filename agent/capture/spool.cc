@@ -20,7 +20,8 @@ Result<std::optional<v1::Manifest>> FindSealed(const std::string& dir, const std
   if (!text) return Unexpected(text.error());
   v1::Manifest manifest;
   if (!FromJson(*text, &manifest) || manifest.incident_id() != incident_id) return std::nullopt;
-  const std::string archive = dir + "/" + kArchiveFile;
+  if (!IsArchiveName(manifest.archive())) return std::nullopt;
+  const std::string archive = dir + "/" + manifest.archive();
   struct stat info {};
   if (::stat(archive.c_str(), &info) != 0) {
     if (errno == ENOENT) return std::nullopt;

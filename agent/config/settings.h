@@ -40,6 +40,7 @@ struct Settings {
     uint64_t max_incidents = 1000;
     uint64_t max_bytes_per_second = 0;  // "0B": no cap
     bool require_marker = false;
+    std::vector<std::string> encrypt_to;  // certificates (PEM); empty: captures are not encrypted
   } store;
   struct {
     std::string path = "/var/lib/ffdc/spool";

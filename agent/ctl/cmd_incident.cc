@@ -76,6 +76,10 @@ Result<> VerifyIncident(const Context& context, const std::string& id) {
   } else if (report.ok()) {
     context.out << context.page.paint(Style::kGreen, "ok") << ": incident " << Printable(report.incident_id())
                 << ": " << checked << ", every checksum right\n";
+    for (const std::string& node : report.encrypted())
+      context.out
+          << "the capture of " << Printable(node)
+          << " is encrypted: its file is as it was sealed, what is inside only a recipient can check\n";
   } else {
     for (const v1::VerifyProblem& problem : report.problems()) {
       context.out << context.page.paint(Style::kRed, Printable(problem.file())) << ": "

@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/fs.h"
+#include "base/spool_layout.h"
 #include "ctl/commands.h"
 #include "ctl/format.h"
 #include "ctl/interrupt.h"
@@ -100,15 +101,35 @@ Result<uint64_t> Pull(Client& client, const std::string& id, int fd, const std::
   return *received;
 }
 
+Result<v1::IncidentDetail> GetDetail(Client& client, const std::string& id) {
+  return client.Call(&v1::Control::Stub::GetIncident, Ref(id), "cannot pull incident '" + id + "'",
+                     kWorkLimit);
+}
+
 // The incident's full id, so that the file's name does not depend on how it was typed.
-Result<std::string> DefaultName(Client& client, const std::string& id) {
-  FFDC_ASSIGN(const v1::IncidentDetail detail, client.Call(&v1::Control::Stub::GetIncident, Ref(id),
-                                                           "cannot pull incident '" + id + "'", kWorkLimit));
+Result<std::string> DefaultName(const v1::IncidentDetail& detail, const std::string& id) {
   const std::string& full_id = detail.incident().id();
   if (full_id.empty() || full_id.find('/') != std::string::npos) {
     return Fail("cannot pull incident '" + id + "': the agent names no usable id: give a file with --output");
   }
   return ShortId(full_id) + ".tar";
+}
+
+// How to open what is encrypted. Its key is not for the agent, nor for this command.
+std::string HowToOpen(const v1::IncidentDetail& detail) {
+  std::string text;
+  for (const v1::Manifest& manifest : detail.manifests()) {
+    if (manifest.encrypted_to().empty()) continue;
+    const std::string file = manifest.incident_id() + "/" + manifest.node() + "/" + kArchiveFile;
+    text += "the capture of " + Printable(manifest.node()) + " is encrypted to " +
+            Printable(manifest.encrypted_to(0).subject()) +
+            (manifest.encrypted_to_size() > 1
+                 ? " and " + std::to_string(manifest.encrypted_to_size() - 1) + " more"
+                 : "") +
+            "; unpack the tar, then open it with\n  openssl cms -decrypt -inform DER -in " + Printable(file) +
+            ".cms -inkey KEY.pem -recip CERTIFICATE.pem -out " + Printable(file) + "\n";
+  }
+  return text;
 }
 
 }  // namespace
@@ -124,14 +145,15 @@ Result<> PullIncident(const Context& context, const std::string& id, const std::
     FFDC_TRY(Pull(*client, id, STDOUT_FILENO, "the standard output"));
     return {};
   }
+  FFDC_ASSIGN(const v1::IncidentDetail detail, GetDetail(*client, id));
   std::string path = output;
   if (path.empty()) {
-    FFDC_ASSIGN(path, DefaultName(*client, id));
+    FFDC_ASSIGN(path, DefaultName(detail, id));
   }
   FFDC_ASSIGN(PartFile file, PartFile::Create(path));
   FFDC_ASSIGN(const uint64_t bytes, Pull(*client, id, file.fd(), path + ".part"));
   FFDC_TRY(file.Finish());
-  context.out << Printable(path) << ": " << FormatBytes(bytes) << "\n";
+  context.out << Printable(path) << ": " << FormatBytes(bytes) << "\n" << HowToOpen(detail);
   return {};
 }
 

@@ -94,6 +94,9 @@ Result<> VerifyStore(const Context& context) {
   } else if (result.problems().empty()) {
     context.out << context.page.paint(Style::kGreen, "ok") << ": " << Captures(result)
                 << ", every checksum right\n";
+    if (result.captures_encrypted() > 0)
+      context.out << FormatPlural(result.captures_encrypted(), "capture is", "captures are")
+                  << " encrypted: checked as files, not unpacked\n";
   } else {
     PrintProblems(context, result);
   }

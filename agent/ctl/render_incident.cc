@@ -248,6 +248,18 @@ std::string Collectors(const v1::Manifest& manifest, const Page& page) {
   return table.empty() ? "  none ran\n" : table.Render(page.paint, kIndent) + errors;
 }
 
+// Who can open it. Empty: anybody.
+std::string Encryption(const v1::Manifest& manifest, const Page& page) {
+  if (manifest.encrypted_to().empty()) return {};
+  std::string text = Heading("Encrypted on " + Printable(manifest.node()), page) +
+                     "  The key of any one of these certificates opens it:\n";
+  for (const v1::Recipient& recipient : manifest.encrypted_to()) {
+    text += "  " + ShortenMiddle(Printable(recipient.subject()), kPageWidth - 2) + "\n    " +
+            page.paint.Dim("SHA-256 " + Printable(recipient.sha256())) + "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page) {
@@ -277,6 +289,7 @@ std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page) {
         Printable(Joined({manifest.versions().kernel(), manifest.versions().os()}, ", "));
     text += Heading("Collectors on " + node, page) + Collectors(manifest, page);
     if (!host.empty()) text += "  " + page.paint.Dim(ShortenMiddle("kernel " + host, kPageWidth - 2)) + "\n";
+    text += Encryption(manifest, page);
     text += Heading("Lost on " + node, page) + Losses(manifest.losses(), page);
     if (const std::string notes = Notes(manifest.losses(), page); !notes.empty())
       text.append(Heading("Not to be had on " + node, page)).append(notes);

@@ -14,6 +14,17 @@
 namespace ffdc {
 namespace {
 
+// Under whichever of its names it is there. Open: Result<std::unique_ptr<ByteSource>>(name).
+CaptureCopy OpenCopy(const std::string& node, const auto& open) {
+  CaptureCopy copy{node, open(kManifestFile), kArchiveFile, open(kArchiveFile)};
+  if (copy.archive || copy.archive.error().code != ENOENT) return copy;
+  auto encrypted = open(kEncryptedArchiveFile);
+  if (!encrypted && encrypted.error().code == ENOENT) return copy;
+  copy.archive_name = kEncryptedArchiveFile;
+  copy.archive = std::move(encrypted);
+  return copy;
+}
+
 struct SpoolCopy {
   Result<std::unique_ptr<ByteSource>> incident;
   CaptureCopy capture;
@@ -24,7 +35,7 @@ std::optional<SpoolCopy> OpenSpoolCopy(const v1::StoreArgs& args) {
   const auto folder = spool.Sealed(args.incident_id());
   SpoolCopy copy{
       FileSource::Open(folder / kIncidentFile),
-      {args.node(), FileSource::Open(folder / kManifestFile), FileSource::Open(folder / kArchiveFile)}};
+      OpenCopy(args.node(), [&](const std::string& name) { return FileSource::Open(folder / name); })};
   if (!spool.HasSealed(args.incident_id())) return {};  // or it left between the lines above
   if (const auto manifest = spool.ReadManifest(args.incident_id())) copy.capture.node = manifest->node();
   return copy;
@@ -47,7 +58,7 @@ IncidentCopies OpenStored(StoreDriver& store, const std::string& id, const std::
   copies.incident = store.Open(id, {}, kIncidentFile);
   for (const auto& node : nodes)
     copies.captures.push_back(
-        {node, store.Open(id, node, kManifestFile), store.Open(id, node, kArchiveFile)});
+        OpenCopy(node, [&](const std::string& name) { return store.Open(id, node, name); }));
   return copies;
 }
 

@@ -15,6 +15,7 @@ namespace ffdc {
 struct CaptureCopy {
   std::string node;
   Result<std::unique_ptr<ByteSource>> manifest;
+  std::string archive_name;
   Result<std::unique_ptr<ByteSource>> archive;
 };
 

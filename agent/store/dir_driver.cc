@@ -66,10 +66,10 @@ Advice AdviceFor(int code) {
 
 // Reads back what was written, from the disk where the kernel lets us.
 Result<> VerifyCopy(const fs::path& folder, const fs::path& copy, const v1::Manifest& manifest) {
-  FFDC_ASSIGN(const auto archive, FileSource::Open(copy / kArchiveFile, Freshness::kFromDisk));
+  FFDC_ASSIGN(const auto archive, FileSource::Open(copy / manifest.archive(), Freshness::kFromDisk));
   FFDC_ASSIGN(const Digest digest, DigestOf(*archive));
   if (const auto why = WhyNotArchive(digest, manifest); !why.empty())
-    return Fail("the copy of " + std::string(kArchiveFile) + " reads back wrong: " + why, EBADMSG);
+    return Fail("the copy of " + manifest.archive() + " reads back wrong: " + why, EBADMSG);
   FFDC_ASSIGN(const auto source, FileSource::Open(folder / kManifestFile));
   FFDC_ASSIGN(const auto target, FileSource::Open(copy / kManifestFile, Freshness::kFromDisk));
   FFDC_ASSIGN(const std::string expected, ReadText(*source));
@@ -289,7 +289,7 @@ class DirDriver final : public StoreDriver {
                          Transfer& transfer) {
     FFDC_TRY(MakeDirs(copy));
     CrashPoint("ship.tmp_made");
-    FFDC_TRY(ResumeCopy(folder / kArchiveFile, copy / kArchiveFile, transfer));
+    FFDC_TRY(ResumeCopy(folder / manifest.archive(), copy / manifest.archive(), transfer));
     CrashPoint("ship.archive_copied");
     FFDC_TRY(ResumeCopy(folder / kManifestFile, copy / kManifestFile, transfer));
     FFDC_TRY(FsyncPath(copy));

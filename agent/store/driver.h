@@ -63,7 +63,7 @@ class StoreDriver {
   virtual Result<StoreSpace> Space() = 0;
   // The same on every node, "ceph:<fsid>/<pool>"; empty: a folder, whose filesystem is known otherwise.
   virtual Result<std::string> PoolId() { return std::string(); }
-  // Copies <folder>/{manifest.json,capture.tar.zst} in; returns when the copy is durable, was
+  // Copies <folder>/{manifest.json,<its archive>} in; returns when the copy is durable, was
   // read back and compared with the manifest, and is visible. Goes on where a former try ended.
   // Code EEXIST: there is one already; EBADMSG: it reads back wrong.
   virtual Result<> PutCapture(const std::string& folder, const v1::Manifest& manifest,

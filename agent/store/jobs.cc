@@ -47,6 +47,8 @@ IncidentCopies Told(IncidentCopies copies, ProgressPipe& pipe) {
 }
 
 void Add(v1::StoreProgress& progress, const v1::VerifyReport& report) {
+  progress.set_captures_encrypted(progress.captures_encrypted() +
+                                  static_cast<uint64_t>(report.encrypted_size()));
   for (const auto& problem : report.problems()) {
     auto* shown = progress.add_problems();
     shown->set_incident_id(report.incident_id());

@@ -58,7 +58,8 @@ Result<v1::Manifest> ParseManifest(std::string_view json) {
   FFDC_TRY(CheckIncidentId(manifest.incident_id()));
   FFDC_TRY(CheckName("cluster name", manifest.cluster()));
   FFDC_TRY(CheckName("node name", manifest.node()));
-  if (manifest.archive() != kArchiveFile) return Fail(std::string("archive is not ") + kArchiveFile);
+  if (!IsArchiveName(manifest.archive()))
+    return Fail(std::string("archive is neither ") + kArchiveFile + " nor " + kEncryptedArchiveFile);
   if (!IsSha256(manifest.archive_sha256())) return Fail("archive_sha256 is not 64 lower-case hex digits");
   for (const auto& file : manifest.files()) {
     if (file.name().empty()) return Fail("a file without a name");

@@ -119,18 +119,19 @@ class Migration {
     }
     const Staging staging(args_.spool_dir());
     FFDC_TRY(MakeDirs(staging.folder()));
-    for (const char* name : {kManifestFile, kArchiveFile}) {
+    for (const std::string& name : {std::string(kManifestFile), manifest->archive()}) {
       auto copied = CopyOut(from_, capture, name, staging.folder());
       if (!copied && copied.error().code == ENOENT) return Tell(capture, name, "is missing");
       FFDC_TRY(copied);
     }
-    FFDC_ASSIGN(const auto archive, FileSource::Open(staging.folder() / kArchiveFile));
+    FFDC_ASSIGN(const auto archive, FileSource::Open(staging.folder() / manifest->archive()));
     FFDC_ASSIGN(const Digest digest, DigestOf(*archive));
     if (const auto why = WhyNotArchive(digest, *manifest); !why.empty())
-      return Tell(capture, kArchiveFile, why);
+      return Tell(capture, manifest->archive(), why);
     auto put = to_.PutCapture(staging.folder().string(), *manifest, transfer_);
     if (!put && put.error().code == EEXIST)
-      return Tell(capture, kArchiveFile, "the other store has a capture of this name that is not the same");
+      return Tell(capture, manifest->archive(),
+                  "the other store has a capture of this name that is not the same");
     return put;
   }
 
@@ -138,7 +139,7 @@ class Migration {
   Result<bool> IsThere(const StoredCapture& capture, const v1::Manifest& manifest) {
     const auto other = ManifestOf(to_, capture);
     if (!other || other->archive_sha256() != manifest.archive_sha256()) return false;
-    const auto archive = to_.Open(capture.incident_id, capture.node, kArchiveFile);
+    const auto archive = to_.Open(capture.incident_id, capture.node, manifest.archive());
     if (!archive) return false;
     FFDC_ASSIGN(const Digest digest, DigestOf(**archive));
     if (WhyNotArchive(digest, manifest).empty()) return true;

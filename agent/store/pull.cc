@@ -103,7 +103,11 @@ Timeline TimelineOf(const IncidentCopies& copies) {
   const auto text = copies.incident ? ReadText(**copies.incident) : Unexpected(copies.incident.error());
   if (text && FromJson(*text, &incident)) timeline.AddIncident(incident);
   for (const auto& copy : copies.captures) {
-    if (copy.archive) timeline.AddArchive(copy.node, **copy.archive);
+    if (copy.archive_name == kEncryptedArchiveFile) {
+      timeline.Note("no kernel log of " + copy.node + ": its capture is encrypted");
+    } else if (copy.archive) {
+      timeline.AddArchive(copy.node, **copy.archive);
+    }
   }
   return timeline;
 }
@@ -119,7 +123,7 @@ Result<> Pull(const std::string& incident_id, const IncidentCopies& copies, Time
     if (!copy.manifest) return Unexpected(copy.manifest.error());
     FFDC_TRY(stream.Add(folder + kManifestFile, **copy.manifest));
     if (!copy.archive) return Unexpected(copy.archive.error());
-    FFDC_TRY(stream.Add(folder + kArchiveFile, **copy.archive));
+    FFDC_TRY(stream.Add(folder + copy.archive_name, **copy.archive));
   }
   return stream.Finish();
 }

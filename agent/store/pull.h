@@ -11,8 +11,8 @@ namespace ffdc {
 // for Pull.
 Timeline TimelineOf(const IncidentCopies& copies);
 
-// <id>/{incident.json,timeline.txt,timeline.jsonl}, <id>/<node>/{manifest.json,capture.tar.zst} for every
-// node, into fd (a pipe).
+// <id>/{incident.json,timeline.txt,timeline.jsonl}, <id>/<node>/{manifest.json,capture.tar.zst[.cms]} for
+// every node, into fd (a pipe).
 Result<> Pull(const std::string& incident_id, const IncidentCopies& copies, Timeline timeline, int fd);
 
 }  // namespace ffdc

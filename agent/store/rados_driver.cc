@@ -181,7 +181,7 @@ class RadosDriver final : public StoreDriver {
   Result<std::unique_ptr<ByteSource>> Open(const std::string& incident_id, const std::string& node,
                                            const std::string& file) override {
     const std::string name = Folder(incident_id) + (node.empty() ? "/" : "/" + node + "/") + file;
-    auto source = file == kArchiveFile ? OpenPieces(pool_, name) : OpenSmall(name);
+    auto source = IsArchiveName(file) ? OpenPieces(pool_, name) : OpenSmall(name);
     if (!source && source.error().code != ENOENT) return Explain(source.error());
     return source;
   }
@@ -302,11 +302,11 @@ class RadosDriver final : public StoreDriver {
     FFDC_TRY(pool_->SetEntry(incidents_, Date(id), {}));
     FFDC_TRY(pool_->SetEntry(Day(id), Key(id, manifest.node()), uploading));
     CrashPoint("ship.tmp_made");
-    FFDC_ASSIGN(const Digest digest,
-                PutPieces(*pool_, target + kArchiveFile, folder + "/" + kArchiveFile, transfer));
+    const std::string archive = folder + "/" + manifest.archive();
+    FFDC_ASSIGN(const Digest digest, PutPieces(*pool_, target + manifest.archive(), archive, transfer));
     CrashPoint("ship.archive_copied");
     if (const auto why = WhyNotArchive(digest, manifest); !why.empty())
-      return Fail(folder + "/" + kArchiveFile + " is not what was sealed: " + why, EBADMSG);
+      return Fail(archive + " is not what was sealed: " + why, EBADMSG);
     FFDC_ASSIGN(const auto source, FileSource::Open(folder + "/" + kManifestFile));
     FFDC_ASSIGN(const std::string text, ReadText(*source));
     FFDC_TRY(pool_->Replace(target + kManifestFile, text));
@@ -355,7 +355,9 @@ class RadosDriver final : public StoreDriver {
   Result<> RemoveObjects(const std::string& id, const std::string& node, const IndexEntry& entry) {
     const std::string target = Folder(id) + "/" + node + "/";
     FFDC_TRY(RemoveObject(target + kManifestFile));
+    // The index does not tell which of the two it is; of a half upload nothing does.
     FFDC_TRY(RemovePieces(*pool_, target + kArchiveFile, entry.bytes));
+    FFDC_TRY(RemovePieces(*pool_, target + kEncryptedArchiveFile, entry.bytes));
     return pool_->RemoveEntry(Day(id), Key(id, node));
   }
 

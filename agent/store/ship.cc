@@ -44,7 +44,7 @@ Result<Presence> Look(StoreDriver& store, const v1::Manifest& ours) {
   const auto theirs = ParseManifest(text);
   if (!theirs) return Presence::kDamaged;
   if (theirs->archive_sha256() != ours.archive_sha256()) return Presence::kOther;
-  auto archive = store.Open(ours.incident_id(), ours.node(), kArchiveFile);
+  auto archive = store.Open(ours.incident_id(), ours.node(), ours.archive());
   if (!archive) {
     if (archive.error().code == ENOENT) return Presence::kDamaged;
     return Unexpected(std::move(archive).error());
@@ -90,10 +90,10 @@ Result<> WriteIncident(StoreDriver& store, const Spool& spool, const v1::StoreAr
 
 // Of the archive in the spool; empty: it is what its manifest says.
 std::string WhyDamaged(const Spool& spool, const v1::Manifest& manifest) {
-  const auto archive = FileSource::Open(spool.Sealed(manifest.incident_id()) / kArchiveFile);
+  const auto archive = FileSource::Open(spool.Sealed(manifest.incident_id()) / manifest.archive());
   const auto digest = archive ? DigestOf(**archive) : Unexpected(archive.error());
   std::string why = digest ? WhyNotArchive(*digest, manifest) : digest.error().message;
-  if (!why.empty()) why = std::string(kArchiveFile) + ": " + why;
+  if (!why.empty()) why = manifest.archive() + ": " + why;
   return why;
 }
 
@@ -102,7 +102,7 @@ Result<v1::Manifest> ReadSource(const Spool& spool, const std::string& id, v1::S
   auto manifest = spool.ReadManifest(id);
   std::string why = manifest ? std::string() : manifest.error().message;
   if (manifest) {
-    const auto archive = FileSource::Open(spool.Sealed(id) / kArchiveFile);
+    const auto archive = FileSource::Open(spool.Sealed(id) / manifest->archive());
     if (!archive || (*archive)->size_bytes() != manifest->archive_bytes()) why = WhyDamaged(spool, *manifest);
   }
   if (why.empty()) return manifest;

@@ -155,13 +155,13 @@ void Timeline::AddIncident(const v1::Incident& incident) {
   if (!incident.origin_node().empty()) origin_ = incident.origin_node();
   for (const v1::Event& event : incident.events()) AddEvent(event);
   for (const std::string& missing : incident.completeness().missing())
-    notes_.push_back("no capture of " + missing);
+    Note("no capture of " + missing);
 }
 
 void Timeline::AddArchive(const std::string& node, ByteSource& archive) {
   const auto text = ReadFromArchive(archive, "kernel.log", kMaxKernelLogBytes);
   if (!text) {
-    notes_.push_back("no kernel log of " + node + ": its archive: " + text.error().message);
+    Note("no kernel log of " + node + ": its archive: " + text.error().message);
     return;
   }
   AddKernelLog(node, *text);
@@ -185,7 +185,7 @@ void Timeline::AddKernelLog(const std::string& node, std::string_view text) {
   }
   for (const auto& [wall_ns, line] : kept) Add(node, wall_ns, "kernel_log", std::string(line));
   if (cut != 0)
-    notes_.push_back(std::to_string(cut) + " older lines of the kernel log of " + node + " are left out");
+    Note(std::to_string(cut) + " older lines of the kernel log of " + node + " are left out");
 }
 
 // Also takes out what is there twice: an event's evidence and a manifest's last I/Os overlap.

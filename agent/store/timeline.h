@@ -32,6 +32,9 @@ class Timeline {
   // Lines as capture/ writes them: "2026-01-31T10:00:00.123Z kern.err 12.345678 text".
   void AddKernelLog(const std::string& node, std::string_view text);
 
+  // What is missing, for the head of the text.
+  void Note(std::string note) { notes_.push_back(std::move(note)); }
+
   // One JSON object a line: time, time_wall_ns, node, source, text.
   [[nodiscard]] std::string Jsonl();
   // The same for a person, with a head that says whose clock it is, how sure, and what is missing.

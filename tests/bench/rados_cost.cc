@@ -102,6 +102,7 @@ Result<> Run(const std::string& text, size_t mib) {
   v1::Manifest manifest;
   manifest.set_incident_id(UuidGenerator(SystemClock()).Next());
   manifest.set_node("node1");
+  manifest.set_archive(kArchiveFile);
   manifest.set_archive_bytes(data.size());
   FFDC_ASSIGN(*manifest.mutable_archive_sha256(), Sha256File(path));
   FFDC_TRY(Bare(url, path));  // both find the cluster warm

@@ -45,6 +45,11 @@ class FakeBackend final : public ControlBackend {
     const std::lock_guard lock(mutex_);
     pull_failure_ = std::move(error);
   }
+  // The sample's capture, from now on.
+  void Encrypt() {
+    const std::lock_guard lock(mutex_);
+    encrypted_ = true;
+  }
   void SetVerifyProblem(std::string file, std::string problem) {
     const std::lock_guard lock(mutex_);
     verify_problem_ = {std::move(file), std::move(problem)};
@@ -94,6 +99,15 @@ class FakeBackend final : public ControlBackend {
     v1::IncidentDetail detail;
     *detail.mutable_incident() = incident;
     if (incident.id() == kIncidentId) *detail.add_manifests() = SampleManifest();
+    const std::lock_guard lock(mutex_);
+    for (v1::Manifest& manifest : *detail.mutable_manifests()) {
+      if (!encrypted_) continue;
+      manifest.set_archive("capture.tar.zst.cms");
+      for (const char* subject : {"CN=ops,O=Example", "CN=vendor"}) {
+        manifest.add_encrypted_to()->set_subject(subject);
+        manifest.mutable_encrypted_to()->rbegin()->set_sha256(std::string(64, 'a'));
+      }
+    }
     if (incident.id() == kManualId) detail.set_note("db1: still collecting");
     return detail;
   }
@@ -105,6 +119,7 @@ class FakeBackend final : public ControlBackend {
     report.set_bytes_checked(6'215'170);
     const std::lock_guard lock(mutex_);
     report.set_ok(!verify_problem_.has_value());
+    if (encrypted_) report.add_encrypted("db1");
     if (verify_problem_) {
       auto* problem = report.add_problems();
       problem->set_file(verify_problem_->first);
@@ -253,6 +268,7 @@ class FakeBackend final : public ControlBackend {
   std::vector<AskedWork> store_work_;
   std::optional<Error> pull_failure_;
   std::optional<std::pair<std::string, std::string>> verify_problem_;
+  bool encrypted_ = false;
   std::vector<v1::Incident> incidents_;
   std::string archive_ = std::string(700'000, 'x');
   std::optional<uint64_t> announced_bytes_;

@@ -21,6 +21,7 @@ struct SealedCaptureOptions {
   std::string cluster = "lab";
   std::string node = "node1";
   bool repeat = false;
+  bool encrypted = false;  // as far as a store can see
   std::map<std::string, std::string> files = {{"io-history.jsonl", "{\"op\":\"read\"}\n"},
                                               {"kernel-log.txt", "I/O error, dev loop7\n"},
                                               {"mounts.txt", ""}};
@@ -52,12 +53,17 @@ inline void WriteCaptureArchive(const std::string& path, const std::map<std::str
   archive_write_free(archive);
 }
 
-// <spool>/sealed/<incident-id>/{incident.json,manifest.json,capture.tar.zst}
+// <spool>/sealed/<incident-id>/{incident.json,manifest.json,capture.tar.zst[.cms]}
 inline v1::Manifest MakeSealedCapture(const std::filesystem::path& spool,
                                       const SealedCaptureOptions& options) {
   const auto folder = spool / "sealed" / options.incident_id;
   EXPECT_TRUE(MakeDirs(folder));
-  WriteCaptureArchive(folder / "capture.tar.zst", options.files);
+  const std::string archive = options.encrypted ? "capture.tar.zst.cms" : "capture.tar.zst";
+  if (options.encrypted) {
+    EXPECT_TRUE(WriteFile(folder / archive, "what only a recipient can read"));
+  } else {
+    WriteCaptureArchive(folder / archive, options.files);
+  }
 
   v1::Manifest manifest;
   manifest.set_format(1);
@@ -71,9 +77,10 @@ inline v1::Manifest MakeSealedCapture(const std::filesystem::path& spool,
     file->set_size_bytes(data.size());
     file->set_sha256(Sha256Of(data));
   }
-  manifest.set_archive("capture.tar.zst");
+  manifest.set_archive(archive);
+  if (options.encrypted) manifest.add_encrypted_to()->set_subject("CN=ops");
   uint64_t size_bytes = 0;
-  manifest.set_archive_sha256(Sha256File(folder / "capture.tar.zst", &size_bytes).value());
+  manifest.set_archive_sha256(Sha256File(folder / archive, &size_bytes).value());
   manifest.set_archive_bytes(size_bytes);
   EXPECT_TRUE(WriteFile(folder / "manifest.json", ToJson(manifest).value()));
 

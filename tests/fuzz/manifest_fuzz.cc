@@ -4,6 +4,7 @@
 // refused or safe to build paths from.
 #include <cstdlib>
 
+#include "base/spool_layout.h"
 #include "base/uuid.h"
 #include "store/layout.h"
 
@@ -13,6 +14,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const auto* name : {&manifest->node(), &manifest->cluster()}) {
     if (name->empty() || name->find('/') != std::string::npos || *name == "." || *name == "..") abort();
   }
-  if (!ffdc::IsUuid(manifest->incident_id()) || manifest->archive() != "capture.tar.zst") abort();
+  if (!ffdc::IsUuid(manifest->incident_id()) || !ffdc::IsArchiveName(manifest->archive())) abort();
   return 0;
 }

@@ -29,6 +29,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::StartsWith;
 
 struct Outcome {
@@ -330,6 +331,31 @@ TEST_F(CommandTest, PullWritesTheWholeArchiveOrNothing) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "y.tar.part"));
   ExpectComplaint(Run({"incident", "pull", "019aaf2c", "-o", "/nowhere/y.tar"}), 1,
                   "cannot write /nowhere/y.tar.part");
+}
+
+TEST_F(CommandTest, WhatIsEncryptedIsSaidToBeSoAndHowToOpenIt) {
+  EXPECT_THAT(Run({"incident", "show", "019aaf2c"}).out, Not(HasSubstr("ncrypted")));
+  backend_.Encrypt();
+  EXPECT_THAT(Run({"incident", "show", "019aaf2c"}).out,
+              AllOf(HasSubstr("Encrypted on db1"), HasSubstr("CN=ops,O=Example"), HasSubstr("CN=vendor"),
+                    HasSubstr("SHA-256 " + std::string(64, 'a'))));
+  const Outcome verified = Run({"incident", "verify", "019aaf2c"});
+  EXPECT_EQ(verified.exit_code, 0) << verified.err;
+  EXPECT_THAT(verified.out, HasSubstr("the capture of db1 is encrypted"));
+
+  backend_.SetArchive("the archive");
+  const std::string file = std::string(fakes::kIncidentId) + "/db1/capture.tar.zst";
+  EXPECT_THAT(Run({"incident", "pull", "019aaf2c"}).out,
+              AllOf(HasSubstr("the capture of db1 is encrypted to CN=ops,O=Example and 1 more"),
+                    HasSubstr("openssl cms -decrypt -inform DER -in " + file +
+                              ".cms -inkey KEY.pem -recip CERTIFICATE.pem -out " + file)));
+  EXPECT_EQ(Run({"incident", "pull", "019aaf2c", "-o", "-"}).out, "the archive");
+
+  v1::StoreProgress progress;
+  progress.set_finished(true);
+  progress.set_captures_encrypted(2);
+  backend_.SetStoreProgress(progress);
+  EXPECT_THAT(Run({"store", "verify", "--all"}).out, HasSubstr("2 captures are encrypted"));
 }
 
 TEST_F(CommandTest, PullRefusesAnArchiveThatIsCutShort) {

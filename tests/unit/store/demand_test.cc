@@ -181,6 +181,43 @@ TEST_F(DemandTest, PullsAllOfAnIncidentAsOneTar) {
   EXPECT_EQ(Sha256Of(files.at(id + "/node1/capture.tar.zst")), manifest.archive_sha256());
 }
 
+// The store cannot look inside: all it can do with such a file is keep it as it is, and say so.
+TEST_F(DemandTest, AnEncryptedCaptureIsStoredVerifiedAndPulledAsItIs) {
+  SealedCaptureOptions options;
+  options.encrypted = true;
+  const auto manifest = Store(options);
+  const auto& id = manifest.incident_id();
+  const fs::path archive = Stored(id) / "node1/capture.tar.zst.cms";
+  EXPECT_EQ(Sha256File(archive).value(), manifest.archive_sha256());
+  EXPECT_FALSE(fs::exists(Archive(id)));
+  StoreOfOtherNode(id);
+
+  const auto report = VerifyNow(id);
+  EXPECT_TRUE(report.ok()) << report.DebugString();
+  EXPECT_THAT(report.encrypted(), ElementsAre("node1"));
+  ASSERT_TRUE(PullTo(id, dir_ / "out.tar"));
+  const auto files = Untar(dir_ / "out.tar");
+  EXPECT_EQ(Sha256Of(files.at(id + "/node1/capture.tar.zst.cms")), manifest.archive_sha256());
+  EXPECT_TRUE(files.contains(id + "/node2/capture.tar.zst"));
+
+  ASSERT_TRUE(WriteFile(archive, "what only a recipient can reaD"));
+  EXPECT_THAT(Problems(id).at("node1/capture.tar.zst.cms"), HasSubstr("SHA-256 differs"));
+  fs::remove(archive);
+  EXPECT_THAT(Problems(id).at("node1/capture.tar.zst"), HasSubstr("No such file"));
+}
+
+TEST_F(DemandTest, AnEncryptedCaptureInTheSpoolIsFound) {
+  StartShipper();
+  SealedCaptureOptions options;
+  options.encrypted = true;
+  const auto manifest = Seal(options);
+  const auto& id = manifest.incident_id();
+  EXPECT_THAT(VerifyNow(id).encrypted(), ElementsAre("node1"));
+  ASSERT_TRUE(PullTo(id, dir_ / "out.tar"));
+  EXPECT_EQ(Sha256Of(Untar(dir_ / "out.tar").at(id + "/node1/capture.tar.zst.cms")),
+            manifest.archive_sha256());
+}
+
 TEST_F(DemandTest, PullsFromTheSpoolWhatTheStoreDoesNotHaveYet) {
   StartShipper();
   const auto manifest = Seal();

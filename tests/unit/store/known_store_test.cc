@@ -369,9 +369,12 @@ TEST_F(KnownStoreTest, CleansUpOnRequestAndTellsWhatWent) {
 }
 
 TEST_F(KnownStoreTest, MigratesVerifiedAndKeepsTheSource) {
+  SealedCaptureOptions encrypted;
+  encrypted.encrypted = true;
   const auto first = Store();
   const auto damaged = Store();
-  const auto second = Store();
+  const auto second = Store(encrypted);
+  EXPECT_EQ(Run(StoreJob::kVerify)->captures_encrypted(), 1u);
   fs::resize_file(Stored(damaged.incident_id()) / "node1/capture.tar.zst", 10);
   const std::string to = dir_ / "other";
   const auto migrated = Run(StoreJob::kMigrate, options_.store_url, "dir:" + to);
@@ -382,9 +385,9 @@ TEST_F(KnownStoreTest, MigratesVerifiedAndKeepsTheSource) {
   for (const auto& manifest : {first, second}) {
     const auto& id = manifest.incident_id();
     const fs::path copy = fs::path(to) / "v1/lab/incidents" / FormatDate(UuidWallNs(id)) / id;
-    EXPECT_EQ(Sha256File(copy / "node1/capture.tar.zst").value(), manifest.archive_sha256());
+    EXPECT_EQ(Sha256File(copy / "node1" / manifest.archive()).value(), manifest.archive_sha256());
     EXPECT_TRUE(fs::exists(copy / "incident.json"));
-    EXPECT_TRUE(fs::exists(Stored(id) / "node1/capture.tar.zst"));
+    EXPECT_TRUE(fs::exists(Stored(id) / "node1" / manifest.archive()));
   }
   EXPECT_TRUE(fs::exists(fs::path(to) / "v1/lab/store.json"));
   EXPECT_EQ(Count(options_.spool_dir + "/tmp"), 0u);

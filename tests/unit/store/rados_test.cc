@@ -45,14 +45,15 @@ class RadosDriverTest : public testing::Test {
     manifest_ = Manifest(archive_);
   }
 
-  v1::Manifest Manifest(const std::string& archive) {
-    EXPECT_TRUE(WriteFile(dir_.path() / kArchiveFile, archive));
+  v1::Manifest Manifest(const std::string& archive, const std::string& name = kArchiveFile) {
+    EXPECT_TRUE(WriteFile(dir_.path() / name, archive));
     EXPECT_TRUE(WriteFile(dir_.path() / kManifestFile, "{the manifest}"));
     v1::Manifest manifest;
     manifest.set_incident_id(id_);
     manifest.set_node("node1");
+    manifest.set_archive(name);
     manifest.set_archive_bytes(archive.size());
-    manifest.set_archive_sha256(Sha256File(dir_.path() / kArchiveFile).value());
+    manifest.set_archive_sha256(Sha256File(dir_.path() / name).value());
     return manifest;
   }
 
@@ -98,6 +99,18 @@ TEST_F(RadosDriverTest, StoresACaptureAsARowOfObjectsAndGivesItBack) {
   EXPECT_EQ(Put().error().code, EEXIST);
   EXPECT_EQ(driver_->Open(id_, "node2", kArchiveFile).error().code, ENOENT);
   EXPECT_EQ(driver_->Open(id_, {}, kIncidentFile).error().code, ENOENT);
+}
+
+TEST_F(RadosDriverTest, AnEncryptedCaptureIsARowOfObjectsToo) {
+  manifest_ = Manifest(archive_, kEncryptedArchiveFile);
+  ASSERT_TRUE(Put());
+  EXPECT_THAT(pool_->objects, SizeIs(4));
+  const auto source = driver_->Open(id_, "node1", kEncryptedArchiveFile);
+  ASSERT_TRUE(source) << source.error().message;
+  EXPECT_TRUE(ReadText(**source, 1u << 30).value() == archive_);
+  EXPECT_EQ(driver_->Open(id_, "node1", kArchiveFile).error().code, ENOENT);
+  ASSERT_TRUE(driver_->Remove(id_, "node1"));
+  EXPECT_THAT(pool_->objects, IsEmpty());
 }
 
 TEST_F(RadosDriverTest, GoesOnWhereAFormerTryEnded) {

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What keeps a capture from being read by others. Read once, at the start: at a failure the disk that holds
+// the files may be what failed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace ffdc {
+
+struct CapturePrivacy {
+  std::vector<std::string> encrypt_to;  // certificates (DER); none: captures are not encrypted
+};
+
+// certificate_files: PEM. Every one must be fit for use; errors name the file.
+Result<CapturePrivacy> LoadPrivacy(const std::vector<std::string>& certificate_files);
+
+}  // namespace ffdc
