@@ -66,6 +66,23 @@ TEST(Settings, AClusterNeedsAllOfItsParts) {
         << url;
 }
 
+TEST(SettingsTest, SubscribersAreUrlsWithoutAPassword) {
+  for (const char* url :
+       {"https://hooks.example.org/T0/x?y=1", "http://10.0.0.1:8080", "http://[fd00::1]/ffdc"}) {
+    const auto settings = ParseSettings("alert.subscribers = ['" + std::string(url) + "']\n", "f.toml");
+    ASSERT_TRUE(settings) << settings.error().message;
+    EXPECT_EQ(settings->alert.subscribers, std::vector<std::string>{url});
+  }
+  for (const char* url :
+       {"ftp://host/", "https://", "https:///path", "https://user:secret@host/", "host/hook", "http://a b/"})
+    EXPECT_NE(
+        ErrorOf("alert.subscribers = ['" + std::string(url) + "']\n").find("must hold URLs without a user"),
+        std::string::npos)
+        << url;
+  EXPECT_NE(ErrorOf("alert.min_severity = 'fatal'\n").find("must be \"info\", \"warning\" or \"critical\""),
+            std::string::npos);
+}
+
 TEST(Settings, EveryKeyIsRead) {
   const Settings settings = Parsed(R"(
 [node]
