@@ -66,7 +66,7 @@ TEST(Settings, AClusterNeedsAllOfItsParts) {
         << url;
 }
 
-TEST(SettingsTest, SubscribersAreUrlsWithoutAPassword) {
+TEST(Settings, SubscribersAreUrlsWithoutAPassword) {
   for (const char* url :
        {"https://hooks.example.org/T0/x?y=1", "http://10.0.0.1:8080", "http://[fd00::1]/ffdc"}) {
     const auto settings = ParseSettings("alert.subscribers = ['" + std::string(url) + "']\n", "f.toml");
@@ -135,6 +135,10 @@ history_max_bytes = "4MiB"
 runtime_dir = "/run/x"
 collector_max_bytes = "1MiB"
 max_parallel = 2
+[alert]
+subscribers = ["https://hooks.example.org/ffdc"]
+secret_file = "/etc/ffdc/secret"
+min_severity = "critical"
 [log]
 level = "debug"
 )");
@@ -155,7 +159,10 @@ level = "debug"
           "resource.raise_percent = 80", "resource.critical_percent = 95", "resource.clear_percent = 60",
           "periodic.calendar = \"Mon 03:00\"", "recorder.io_max_bytes = \"64KiB\"",
           "recorder.history_max_bytes = \"4MiB\"", "capture.runtime_dir = \"/run/x\"",
-          "capture.collector_max_bytes = \"1MiB\"", "capture.max_parallel = 2", "log.level = \"debug\""));
+          "capture.collector_max_bytes = \"1MiB\"", "capture.max_parallel = 2",
+          "alert.subscribers = [\"https://hooks.example.org/ffdc\"]",
+          "alert.secret_file = \"/etc/ffdc/secret\"", "alert.min_severity = \"critical\"",
+          "log.level = \"debug\""));
   for (const SettingText& text : DescribeSettings(settings)) EXPECT_FALSE(text.is_default) << text.key;
 }
 
