@@ -18,6 +18,8 @@ function(ffdc_pch name)
   target_link_libraries(${name} PRIVATE ffdc_flags ffdc_proto spdlog::spdlog Threads::Threads ${arg_LIBS})
   target_include_directories(${name} SYSTEM PRIVATE ${EXPECTED_INCLUDE_DIR})
   target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
+  # ccache takes the old precompiled headers for what they are made from, and gives them back.
+  set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER "")
 endfunction()
 
 ffdc_pch(ffdc_pch HEADERS ${FFDC_COMMON_HEADERS})
