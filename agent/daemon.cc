@@ -151,6 +151,8 @@ void Daemon::StartShipper() {
   capture.spool_dir = settings_.spool.path;
   capture.collector_max_bytes = settings_.capture.collector_max_bytes;
   capture.privacy = privacy_;
+  // Rules are held against each line: of hundreds of MiB that takes a while.
+  if (!privacy_.redact.empty()) capture.seal_deadline *= 5;
   capture.max_parallel = settings_.capture.max_parallel;
   runner_ = CaptureRunner::Create(
       capture, launcher_, [this](const std::string& id, Result<v1::SealedCapture> sealed) {

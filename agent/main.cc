@@ -89,7 +89,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   // Before the launcher, whose workers inherit a libcrypto that has done it once and reads no file any more.
-  const auto privacy = ffdc::LoadPrivacy(settings->store.encrypt_to);
+  const auto privacy = ffdc::LoadPrivacy(settings->store.encrypt_to, settings->capture.redact);
   if (!privacy) {
     std::cerr << "ffdcd: " << privacy.error().message << '\n';
     return 1;

@@ -93,9 +93,7 @@ Result<> ArchiveWriter::WriteOut(std::string_view bytes) {
   return {};
 }
 
-Result<Digest> ArchiveWriter::Add(const std::string& name, const std::string& source) {
-  const Fd fd(::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.valid()) return FailErrno("cannot open " + source);
+Result<Digest> ArchiveWriter::Add(const std::string& name, const Fd& fd, const std::string& source) {
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return FailErrno("cannot stat " + source);
   if (!S_ISREG(info.st_mode)) return Fail(source + " is not a regular file");

@@ -27,8 +27,9 @@ class ArchiveWriter {
   ArchiveWriter& operator=(const ArchiveWriter&) = delete;
   ~ArchiveWriter();
 
-  // Adds the regular file at `source`; returns what went in.
-  Result<Digest> Add(const std::string& name, const std::string& source);
+  // Adds the regular file open for reading, from its beginning; returns what went in. `source` is for the
+  // error's text.
+  Result<Digest> Add(const std::string& name, const Fd& file, const std::string& source);
   // Completes the archive and fsyncs it.
   Result<Digest> Finish();
 

@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "capture/cms.h"
+#include "capture/redact_rules.h"
 
 namespace ffdc {
 namespace {
@@ -14,10 +15,12 @@ namespace {
 constexpr size_t kMaxRecipients = 16;
 constexpr size_t kMaxCertificateBytes = 4096;
 constexpr size_t kMaxFileBytes = 256u << 10;
+constexpr size_t kMaxRulesBytes = 32u << 10;
 
 }  // namespace
 
-Result<CapturePrivacy> LoadPrivacy(const std::vector<std::string>& certificate_files) {
+Result<CapturePrivacy> LoadPrivacy(const std::vector<std::string>& certificate_files,
+                                   const std::string& redact_file) {
   if (certificate_files.size() > kMaxRecipients)
     return Fail("store.encrypt_to names " + std::to_string(certificate_files.size()) +
                     " certificates: at most " + std::to_string(kMaxRecipients) + " are possible",
@@ -38,6 +41,14 @@ Result<CapturePrivacy> LoadPrivacy(const std::vector<std::string>& certificate_f
       return Fail(what + ": the same certificate is named twice: take one of them out", EINVAL);
     known.push_back(std::move(*der));
   }
+  if (redact_file.empty()) return privacy;
+  auto rules = ReadFile(redact_file, kMaxRulesBytes + 1);
+  if (!rules) return Unexpected(rules.error().In("capture.redact: cannot read the rules in " + redact_file));
+  if (rules->size() > kMaxRulesBytes)
+    return Fail("capture.redact: " + redact_file + " is larger than 32 KiB: take rules out", EINVAL);
+  auto parsed = ParseRedactRules(*rules, redact_file);
+  if (!parsed) return Unexpected(parsed.error().In("capture.redact"));
+  privacy.redact = std::move(*rules);
   return privacy;
 }
 

@@ -240,6 +240,7 @@ class Runner : public CaptureRunner {
     args.set_spool_dir(options_.spool_dir);
     for (const auto& status : capture.statuses) *args.add_statuses() = status;
     for (const auto& certificate : options_.privacy.encrypt_to) args.add_encrypt_to(certificate);
+    args.set_redact(options_.privacy.redact);
     WorkerRequest request;
     request.task = "capture.seal";
     request.argument = args.SerializeAsString();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/seal.h"
 
+#include <fcntl.h>
 #include <google/protobuf/util/time_util.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,7 @@
 #include "capture/archive.h"
 #include "capture/cms.h"
 #include "capture/manifest.h"
+#include "capture/redactor.h"
 #include "capture/seal_lock.h"
 #include "capture/spool.h"
 #include "capture/staging.h"
@@ -58,13 +61,57 @@ Result<> WriteSynced(const std::string& path, const google::protobuf::Message& m
   return WriteFileSynced(path, text);
 }
 
+// What goes into the archive: the file itself or, if there are rules, what they leave of it.
+class Source {
+ public:
+  Source(std::string folder, const std::string& redact) : folder_(std::move(folder)), redact_(redact) {}
+
+  Result<> Prepare() {
+    if (redact_.empty()) return {};
+    FFDC_ASSIGN(RedactRules rules, ParseRedactRules(redact_, "rules of redaction"));
+    redactor_ = std::make_unique<Redactor>(std::move(rules));
+    return {};
+  }
+  // Fills what the manifest says of it.
+  Result<Fd> Open(const std::string& path, v1::CapturedFile* file) {
+    Fd plain(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!plain.valid()) return FailErrno("cannot open " + path);
+    if (redactor_ == nullptr) return plain;
+    // In the staging folder's tmpfs, and gone with this worker.
+    Fd redacted(::open(folder_.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600));
+    if (!redacted.valid()) return FailErrno("cannot create a file in " + folder_);
+    FFDC_ASSIGN(const Redaction done, redactor_->Run(plain.get(), redacted.get(), path));
+    file->set_redactions(done.redactions);
+    file->set_lines_cut(done.lines_cut);
+    file->set_not_redacted(!done.is_text);
+    Fd& chosen = done.is_text ? redacted : plain;
+    if (::lseek(chosen.get(), 0, SEEK_SET) != 0) return FailErrno("cannot seek " + path);
+    return std::move(chosen);
+  }
+  void NameRules(v1::Manifest* manifest) const {
+    if (redactor_ == nullptr) return;
+    for (const std::string& name : redactor_->rules().names) manifest->add_redacted(name);
+  }
+
+ private:
+  std::string folder_;
+  const std::string& redact_;
+  std::unique_ptr<Redactor> redactor_;
+};
+
 // Puts every file into the archive and its checksum into the manifest.
-Result<> WriteArchive(const v1::CaptureJob& job, const std::string& dir,
-                      const std::vector<std::string>& encrypt_to, v1::Manifest* manifest) {
+Result<> WriteArchive(const v1::CaptureJob& job, const std::string& dir, const v1::SealArgs& args,
+                      v1::Manifest* manifest) {
+  Source source(job.staging_dir(), args.redact());
+  FFDC_TRY(source.Prepare());
+  source.NameRules(manifest);
+  const std::vector<std::string> encrypt_to(args.encrypt_to().begin(), args.encrypt_to().end());
   const char* name = encrypt_to.empty() ? kArchiveFile : kEncryptedArchiveFile;
   FFDC_ASSIGN(const auto writer, ArchiveWriter::Create(dir + "/" + name, encrypt_to));
   for (v1::CapturedFile& file : *manifest->mutable_files()) {
-    FFDC_ASSIGN(Digest hashed, writer->Add(file.name(), job.staging_dir() + "/files/" + file.name()));
+    const std::string path = job.staging_dir() + "/files/" + file.name();
+    FFDC_ASSIGN(const Fd opened, source.Open(path, &file));
+    FFDC_ASSIGN(Digest hashed, writer->Add(file.name(), opened, path));
     file.set_size_bytes(hashed.size_bytes);
     file.set_sha256(std::move(hashed.sha256));
   }
@@ -80,9 +127,9 @@ Result<> WriteArchive(const v1::CaptureJob& job, const std::string& dir,
 
 class Sealer {
  public:
-  Sealer(v1::CaptureJob job, SealLock lock, std::vector<std::string> encrypt_to)
+  Sealer(v1::CaptureJob job, SealLock lock, const v1::SealArgs& args)
       : job_(std::move(job)),
-        encrypt_to_(std::move(encrypt_to)),
+        args_(args),
         lock_(std::move(lock)),
         id_(job_.manifest().incident_id()),
         tmp_(job_.spool_dir() + "/" + kTmpFolder),
@@ -157,7 +204,7 @@ class Sealer {
       loss.set_count(files.skipped);
       loss.set_detail("not a regular file, or not named as one of the capture");
     }
-    FFDC_TRY(WriteArchive(job_, prepared_, encrypt_to_, &manifest));
+    FFDC_TRY(WriteArchive(job_, prepared_, args_, &manifest));
     CrashPoint("seal.archived");
     CountCollectorBytes(&manifest);
     *manifest.mutable_sealed_at() = TimeUtil::NanosecondsToTimestamp(SystemClock().RealtimeNs());
@@ -192,7 +239,7 @@ class Sealer {
   }
 
   v1::CaptureJob job_;
-  std::vector<std::string> encrypt_to_;  // certificates (DER)
+  const v1::SealArgs& args_;
   SealLock lock_;
   std::string id_;
   std::string tmp_;
@@ -221,8 +268,7 @@ Result<v1::SealedCapture> SealCapture(const v1::SealArgs& args) {
   for (const v1::CollectorStatus& status : args.statuses()) {
     statuses.ended.insert({status.result().name(), status});
   }
-  return Sealer(std::move(*job), std::move(lock), {args.encrypt_to().begin(), args.encrypt_to().end()})
-      .Run(statuses);
+  return Sealer(std::move(*job), std::move(lock), args).Run(statuses);
 }
 
 }  // namespace ffdc

@@ -82,6 +82,7 @@ struct Settings {
     std::string runtime_dir = "/run/ffdc";  // tmpfs: captures in the making
     uint64_t collector_max_bytes = 64u << 20;
     uint32_t max_parallel = 4;
+    std::string redact;  // file of redaction rules; empty: nothing is taken out
   } capture;
   struct {
     std::vector<std::string> subscribers;  // "https://hooks.example.org/ffdc"

@@ -260,6 +260,25 @@ std::string Encryption(const v1::Manifest& manifest, const Page& page) {
   return text;
 }
 
+// What the rules took out, and where they could not. Empty: there were none.
+std::string Redaction(const v1::Manifest& manifest, const Page& page) {
+  if (manifest.redacted().empty()) return {};
+  uint64_t redactions = 0;
+  uint64_t lines_cut = 0;
+  std::vector<std::string> untouched;
+  for (const v1::CapturedFile& file : manifest.files()) {
+    redactions += file.redactions();
+    lines_cut += file.lines_cut();
+    if (file.not_redacted()) untouched.push_back(Printable(file.name()));
+  }
+  std::string text = Heading("Redacted on " + Printable(manifest.node()), page);
+  text += Field("rules", Printable(Joined({manifest.redacted().begin(), manifest.redacted().end()}, ", ")));
+  text += Field("taken out", FormatPlural(redactions, "piece", "pieces") + " of text");
+  if (lines_cut > 0) text += Field("cut", FormatPlural(lines_cut, "line", "lines") + " too long to look at");
+  if (!untouched.empty()) text += Field("not looked at", Joined(untouched, ", "));
+  return text;
+}
+
 }  // namespace
 
 std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page) {
@@ -289,6 +308,7 @@ std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page) {
         Printable(Joined({manifest.versions().kernel(), manifest.versions().os()}, ", "));
     text += Heading("Collectors on " + node, page) + Collectors(manifest, page);
     if (!host.empty()) text += "  " + page.paint.Dim(ShortenMiddle("kernel " + host, kPageWidth - 2)) + "\n";
+    text += Redaction(manifest, page);
     text += Encryption(manifest, page);
     text += Heading("Lost on " + node, page) + Losses(manifest.losses(), page);
     if (const std::string notes = Notes(manifest.losses(), page); !notes.empty())

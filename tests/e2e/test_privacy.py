@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import harness
-from harness import E2eTest, FFDCD, sha256, wait_for
+from harness import E2eTest, FFDCD, sha256, untar_zst, wait_for
 
 
 class EncryptionTest(E2eTest):
@@ -69,6 +69,62 @@ class EncryptionTest(E2eTest):
             done = subprocess.run([FFDCD, "--config", config, *more], capture_output=True, text=True, timeout=60)
             self.assertEqual(done.returncode, 1, more)
             self.assertRegex(done.stderr, r"^ffdcd: store\.encrypt_to: [^\n]*no\.pem: No such file[^\n]*\n$")
+
+
+class RedactionTest(E2eTest):
+    RULES = """
+[[pattern]]
+name = "proc"
+regex = '(?m)^== (/proc/\\w+)'
+[alias]
+secret = "the same on every node"
+addresses = true
+"""
+
+    def captured(self, number, rules):
+        disk = self.disk()
+        agent = self.agent([disk], config={"capture": {"redact": rules}})
+        disk.lose_and_fail()
+        agent.wait_stored()
+        folder = agent.stored_folders()[0]
+        with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as text:
+            manifest = json.load(text)
+        target = os.path.join(self.folder, f"capture{number}")
+        untar_zst(os.path.join(folder, "capture.tar.zst"), target)
+        self.assertEqual(agent.stop(), 0)
+        return manifest, target
+
+    def test_text_loses_what_the_rules_name_and_the_manifest_counts_it(self):
+        rules = os.path.join(self.folder, "redact.toml")
+        with open(rules, "w", encoding="utf-8") as file:
+            file.write(self.RULES)
+        manifest, folder = self.captured(1, rules)
+        self.assertEqual(sorted(manifest["redacted"]), ["alias.addresses", "proc"])
+        files = {file["name"]: file for file in manifest["files"]}
+        for name, file in files.items():
+            self.assertEqual(sha256(os.path.join(folder, name)), file["sha256"], name)
+            self.assertFalse(file.get("not_redacted", False), f"{name} is text")
+        with open(os.path.join(folder, "system.txt"), encoding="utf-8") as file:
+            system = file.read()
+        self.assertIn("== [redacted:proc]", system)
+        self.assertNotIn("== /proc/", system)
+        self.assertGreaterEqual(int(files["system.txt"]["redactions"]), 5)
+        for name in files:
+            if not name.endswith(".jsonl"):
+                continue
+            with open(os.path.join(folder, name), encoding="utf-8") as lines:
+                for line in lines:
+                    json.loads(line)
+
+    def test_a_bad_rule_keeps_the_agent_from_starting(self):
+        rules = os.path.join(self.folder, "redact.toml")
+        with open(rules, "w", encoding="utf-8") as file:
+            file.write('builtin = ["urls"]\n[[pattern]]\nname = "x"\nregex = "("\n')
+        agent = self.agent(start=False, config={"capture": {"redact": rules}})
+        done = subprocess.run([FFDCD, "--config", agent.write_config(), "--check-config"], capture_output=True,
+                              text=True, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"^ffdcd: capture\.redact: [^\n]*redact\.toml:2: the regex of 'x' [^\n]*\n$")
 
 
 if __name__ == "__main__":

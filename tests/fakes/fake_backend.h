@@ -46,6 +46,10 @@ class FakeBackend final : public ControlBackend {
     pull_failure_ = std::move(error);
   }
   // The sample's capture, from now on.
+  void Redact() {
+    const std::lock_guard lock(mutex_);
+    redacted_ = true;
+  }
   void Encrypt() {
     const std::lock_guard lock(mutex_);
     encrypted_ = true;
@@ -101,6 +105,12 @@ class FakeBackend final : public ControlBackend {
     if (incident.id() == kIncidentId) *detail.add_manifests() = SampleManifest();
     const std::lock_guard lock(mutex_);
     for (v1::Manifest& manifest : *detail.mutable_manifests()) {
+      if (redacted_) {
+        manifest.add_redacted("passwords");
+        manifest.mutable_files(0)->set_redactions(3);
+        manifest.mutable_files(0)->set_lines_cut(1);
+        manifest.mutable_files(1)->set_not_redacted(true);
+      }
       if (!encrypted_) continue;
       manifest.set_archive("capture.tar.zst.cms");
       for (const char* subject : {"CN=ops,O=Example", "CN=vendor"}) {
@@ -269,6 +279,7 @@ class FakeBackend final : public ControlBackend {
   std::optional<Error> pull_failure_;
   std::optional<std::pair<std::string, std::string>> verify_problem_;
   bool encrypted_ = false;
+  bool redacted_ = false;
   std::vector<v1::Incident> incidents_;
   std::string archive_ = std::string(700'000, 'x');
   std::optional<uint64_t> announced_bytes_;

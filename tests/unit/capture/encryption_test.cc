@@ -45,12 +45,12 @@ class EncryptionTest : public CaptureFixture {
                  ".pem -out " + out);
   }
   std::vector<std::string> Load(const std::vector<std::string>& paths) const {
-    auto privacy = LoadPrivacy(paths);
+    auto privacy = LoadPrivacy(paths, "");
     EXPECT_TRUE(privacy) << privacy.error().message;
     return privacy ? privacy->encrypt_to : std::vector<std::string>();
   }
   std::string WhyRefused(const std::vector<std::string>& paths) const {
-    const auto privacy = LoadPrivacy(paths);
+    const auto privacy = LoadPrivacy(paths, "");
     return privacy ? "it is not refused" : privacy.error().message;
   }
   // What `plain` becomes, piece by piece.

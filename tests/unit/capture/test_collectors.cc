@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "capture/collector.h"
+#include "capture/redactor.h"
 
 namespace ffdc::capture_test {
 namespace {
@@ -34,6 +35,15 @@ Result<> Ok(CollectContext& context) {
   subject->Write(context.job().subject_name() + "\n");
   context.AddLoss("kernel_log.overwritten", 3, "the ring is small");
   context.status().add_last_ios()->set_sector(4711);
+  return {};
+}
+
+// What the rules of redaction find hard.
+Result<> Redact(CollectContext& context) {
+  FFDC_ASSIGN(CaptureFile * binary, context.Create("binary.dat"));
+  binary->Write(std::string_view("sda\0sdb", 7));
+  FFDC_ASSIGN(CaptureFile * text, context.Create("long.txt"));
+  text->Write(std::string(Redactor::kMaxLineBytes + 10, 'x') + "\nsda");
   return {};
 }
 
@@ -90,6 +100,7 @@ FFDC_REGISTER_COLLECTOR("test_error", 60s, Error);
 FFDC_REGISTER_COLLECTOR("test_hang", 500ms, Hang);
 FFDC_REGISTER_COLLECTOR("test_noise", 60s, Noise);
 FFDC_REGISTER_COLLECTOR("test_ok", 60s, Ok);
+FFDC_REGISTER_COLLECTOR("test_redact", 60s, Redact);
 FFDC_REGISTER_COLLECTOR("test_silent", 60s, Silent);
 FFDC_REGISTER_COLLECTOR("test_throw", 60s, Throw);
 

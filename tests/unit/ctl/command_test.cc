@@ -358,6 +358,14 @@ TEST_F(CommandTest, WhatIsEncryptedIsSaidToBeSoAndHowToOpenIt) {
   EXPECT_THAT(Run({"store", "verify", "--all"}).out, HasSubstr("2 captures are encrypted"));
 }
 
+TEST_F(CommandTest, WhatWasRedactedIsCounted) {
+  EXPECT_THAT(Run({"incident", "show", "019aaf2c"}).out, Not(HasSubstr("Redacted")));
+  backend_.Redact();
+  EXPECT_THAT(Run({"incident", "show", "019aaf2c"}).out,
+              AllOf(HasSubstr("Redacted on db1"), HasSubstr("passwords"), HasSubstr("3 pieces"),
+                    HasSubstr("1 line too long"), HasSubstr("not looked at")));
+}
+
 TEST_F(CommandTest, PullRefusesAnArchiveThatIsCutShort) {
   backend_.SetArchive("half of it");
   backend_.SetAnnouncedBytes(20);
