@@ -41,7 +41,7 @@ dnf_build='gcc-c++ cmake ninja-build pkgconf-pkg-config ccache clang llvm bpftoo
 	grpc-devel grpc-plugins protobuf-devel protobuf-compiler
 	tomlplusplus-devel cli11-devel spdlog-devel expected-devel rapidjson-devel
 	libarchive-devel libzstd-devel sqlite-devel systemd-devel device-mapper-devel openssl-devel util-linux
-	libnl3-devel libcurl-devel librados-devel libradospp-devel libre2-dev'
+	libnl3-devel libcurl-devel librados-devel libradospp-devel re2-devel'
 dnf_test='gtest-devel gmock-devel clang-tools-extra compiler-rt ShellCheck fio
 	libbpf-tools sqlite zstd procps-ng python3 e2fsprogs iproute
 	fuse3-devel qemu-system-x86-core mmdebstrap cpio kmod xz
