@@ -104,6 +104,7 @@ max_bytes = "10GiB"
 max_incidents = 5
 max_bytes_per_second = "1MiB"
 require_marker = true
+encrypt_to = ["/etc/ffdc/ops.pem"]
 [spool]
 path = "/srv/spool"
 max_bytes = "1GiB"
@@ -135,6 +136,7 @@ history_max_bytes = "4MiB"
 runtime_dir = "/run/x"
 collector_max_bytes = "1MiB"
 max_parallel = 2
+redact = "/etc/ffdc/redact.toml"
 [alert]
 subscribers = ["https://hooks.example.org/ffdc"]
 secret_file = "/etc/ffdc/secret"
@@ -151,7 +153,8 @@ level = "debug"
           R"(tls.cert = "/etc/ffdc/node.crt")", R"(tls.key = "/etc/ffdc/node.key")",
           "store.url = \"dir:/srv/ffdc\"", "store.max_age = \"30d\"", "store.max_bytes = \"10GiB\"",
           "store.max_incidents = 5", "store.max_bytes_per_second = \"1MiB\"", "store.require_marker = true",
-          "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"", "control.socket = \"/run/x.sock\"",
+          "store.encrypt_to = [\"/etc/ffdc/ops.pem\"]", "spool.path = \"/srv/spool\"",
+          "spool.max_bytes = \"1GiB\"", "control.socket = \"/run/x.sock\"",
           "devices.include = [\"sda\", \"loop\"]", "devices.exclude = [\"wwid:naa.5000\"]",
           "incident.quiet_after = \"500ms\"", "detect.stall_after = \"5s\"", "detect.retries_per_minute = 10",
           "detect.slow_factor = 8", "watch.units = [\"nfs-server.service\", \"ceph-osd@3.service\"]",
@@ -160,6 +163,7 @@ level = "debug"
           "periodic.calendar = \"Mon 03:00\"", "recorder.io_max_bytes = \"64KiB\"",
           "recorder.history_max_bytes = \"4MiB\"", "capture.runtime_dir = \"/run/x\"",
           "capture.collector_max_bytes = \"1MiB\"", "capture.max_parallel = 2",
+          "capture.redact = \"/etc/ffdc/redact.toml\"",
           "alert.subscribers = [\"https://hooks.example.org/ffdc\"]",
           "alert.secret_file = \"/etc/ffdc/secret\"", "alert.min_severity = \"critical\"",
           "log.level = \"debug\""));
