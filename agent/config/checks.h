@@ -21,6 +21,7 @@ Result<> CheckEndpoint(std::string_view value);  // "10.0.0.1:3260", "[fd00::1]:
 Result<> CheckDbUrl(std::string_view value);     // "embedded", "etcd://10.0.0.1:2379,10.0.0.2:2379"
 Result<> CheckListen(std::string_view value);    // "10.0.0.1:7420"; empty: not at all
 Result<> CheckOptionalPath(std::string_view value);
+Result<> CheckResourceLimits(std::string_view value);
 Result<> CheckCalendar(std::string_view value);  // its characters; systemd reads it when it is used
 
 }  // namespace ffdc::config
