@@ -66,6 +66,7 @@ class Daemon {
   void MeasureProbes(std::chrono::nanoseconds time, std::function<void(Result<v1::ProbeList>)> done);
   [[nodiscard]] v1::EventList ListEvents(uint32_t limit) const;
   [[nodiscard]] v1::Config GetConfig() const;
+  [[nodiscard]] v1::ResourceList ListResources() const;
   // Returns the whole id; done gets the bytes freed.
   Result<std::string> Delete(const std::string& prefix, std::function<void(Result<uint64_t>)> done);
   Result<v1::WatchDeviceReply> WatchDevice(const std::string& name, bool watch);

@@ -106,6 +106,10 @@ Result<v1::NodeList> DaemonControl::RemoveNode(const std::string& name) {
   return Ask<v1::NodeList>([=, this] { return daemon_.cluster().RemoveNode(name); });
 }
 
+Result<v1::ResourceList> DaemonControl::ListResources() {
+  return Ask<v1::ResourceList>([this]() -> Result<v1::ResourceList> { return daemon_.ListResources(); });
+}
+
 Result<v1::Config> DaemonControl::GetConfig() {
   return Ask<v1::Config>([this]() -> Result<v1::Config> { return daemon_.GetConfig(); });
 }

@@ -32,6 +32,7 @@ class DaemonControl final : public ControlBackend {
   Result<v1::Incident> Dump(const std::string& reason, bool all_nodes,
                             const std::vector<std::string>& nodes) override;
   Result<v1::NodeList> ListNodes() override;
+  Result<v1::ResourceList> ListResources() override;
   Result<v1::NodeList> RemoveNode(const std::string& name) override;
   Result<v1::Config> GetConfig() override;
   Result<std::shared_ptr<void>> WatchEvents(std::function<void(const v1::Event&)> sink) override;

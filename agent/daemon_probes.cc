@@ -83,6 +83,11 @@ DetectorWorld Daemon::World() {
   world.options.raise_percent = settings_.resource.raise_percent;
   world.options.critical_percent = settings_.resource.critical_percent;
   world.options.clear_percent = settings_.resource.clear_percent;
+  for (const std::string& text : settings_.resource.limits) {
+    if (auto limits = ParseResourceLimits(text))
+      world.options.resource_limits.push_back(
+          {limits->name, limits->raise_percent, limits->critical_percent, limits->clear_percent});
+  }
   world.options.periodic = settings_.periodic.calendar;
   world.options.filesystems = settings_.watch.filesystems;
   world.options.state_dir = settings_.spool.path;
@@ -126,6 +131,7 @@ DetectorWorld Daemon::World() {
     launcher_.Submit(request, std::move(done));
   };
   world.filesystems = [this] { return filesystems_->Mounted(); };
+  world.other_filesystems = [this] { return filesystems_->MountedWithoutDisk(settings_.node.name); };
   world.filesystem = [this](uint32_t dev) { return filesystems_->Of(dev); };
   world.dev_by_name = [this](const std::string& name) { return filesystems_->DevOf(name); };
   return world;

@@ -168,6 +168,12 @@ v1::EventList Daemon::ListEvents(uint32_t limit) const {
   return list;
 }
 
+v1::ResourceList Daemon::ListResources() const {
+  v1::ResourceList list;
+  for (const auto& detector : detectors_) detector->AddResources(list);
+  return list;
+}
+
 v1::Config Daemon::GetConfig() const {
   v1::Config config;
   config.set_path(config_path_);

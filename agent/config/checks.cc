@@ -13,6 +13,7 @@
 #include "base/name.h"
 #include "base/rados_url.h"
 #include "base/text.h"
+#include "config/settings.h"
 
 namespace ffdc::config {
 namespace {
@@ -166,6 +167,12 @@ Result<> CheckSeverity(std::string_view value) {
   return Fail(R"(must be "info", "warning" or "critical", not )" + Shown(value), EINVAL);
 }
 
+Result<> CheckResourceLimits(std::string_view value) {
+  if (const auto limits = ParseResourceLimits(value); !limits)
+    return Fail(limits.error().message + ", not " + Shown(value), EINVAL);
+  return {};
+}
+
 Result<> CheckCalendar(std::string_view value) {
   if (value.size() > 256 || !AllPrintable(value))
     return Fail("must be a calendar expression such as \"daily\" or \"Mon 03:00\", not " + Shown(value),
@@ -174,3 +181,28 @@ Result<> CheckCalendar(std::string_view value) {
 }
 
 }  // namespace ffdc::config
+
+namespace ffdc {
+
+Result<ResourceLimits> ParseResourceLimits(std::string_view text) {
+  const std::string usage =
+      "must hold a name and the percentages to raise, to be critical and to clear, such as "
+      "\"/srv/data 85 95 80\"";
+  ResourceLimits limits;
+  // From the end: a mount point may hold blanks.
+  for (uint32_t* percent : {&limits.clear_percent, &limits.critical_percent, &limits.raise_percent}) {
+    const size_t blank = text.rfind(' ');
+    if (blank == std::string_view::npos) return Fail(usage, EINVAL);
+    const auto number = ParseNumber<uint32_t>(text.substr(blank + 1));
+    if (!number || *number > 100) return Fail(usage, EINVAL);
+    *percent = *number;
+    text = text.substr(0, blank);
+  }
+  limits.name = text;
+  if (Trim(text).empty() || Trim(text) != text || !config::AllPrintable(text)) return Fail(usage, EINVAL);
+  if (limits.clear_percent >= limits.raise_percent || limits.raise_percent > limits.critical_percent)
+    return Fail("must clear below where it raises, and raise at most where it is critical", EINVAL);
+  return limits;
+}
+
+}  // namespace ffdc

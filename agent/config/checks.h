@@ -23,6 +23,7 @@ Result<> CheckListen(std::string_view value);    // "10.0.0.1:7420"; empty: not 
 Result<> CheckSubscriber(std::string_view value);  // "https://hooks.example.org/ffdc"
 Result<> CheckSeverity(std::string_view value);
 Result<> CheckOptionalPath(std::string_view value);
+Result<> CheckResourceLimits(std::string_view value);
 Result<> CheckCalendar(std::string_view value);  // its characters; systemd reads it when it is used
 
 }  // namespace ffdc::config

@@ -64,12 +64,13 @@ struct Settings {
   struct {
     std::vector<std::string> units;        // "ceph-osd@3.service"
     std::vector<std::string> endpoints;    // "10.0.0.1:3260", "[fd00::1]:2379"
-    std::vector<std::string> filesystems;  // mount points; empty: every local filesystem
+    std::vector<std::string> filesystems;  // mount points; empty: all
   } watch;
   struct {
     uint32_t raise_percent = 75;
     uint32_t critical_percent = 90;
     uint32_t clear_percent = 70;
+    std::vector<std::string> limits;  // ResourceLimits of single ones, before those above
   } resource;
   struct {
     std::string calendar;  // systemd.time(7); empty: never
@@ -110,6 +111,15 @@ Settings DefaultSettings();
 std::vector<SettingText> DescribeSettings(const Settings& settings);
 // packaging/ffdc.toml: every key commented out at its default, with a line on what it is.
 std::string SampleConfig();
+
+// "/srv/data 85 95 80": the name of a filesystem or pool, then its percentages.
+struct ResourceLimits {
+  std::string name;
+  uint32_t raise_percent = 0;
+  uint32_t critical_percent = 0;
+  uint32_t clear_percent = 0;
+};
+Result<ResourceLimits> ParseResourceLimits(std::string_view text);
 
 // "60s", "500ms", "1h30m", "2GiB", "8MB", "512KiB": a number without a unit is an error.
 Result<std::chrono::nanoseconds> ParseDuration(std::string_view text);

@@ -40,6 +40,7 @@ class ControlBackend {
   virtual Result<v1::NodeList> ListNodes() = 0;
   virtual Result<v1::NodeList> RemoveNode(const std::string& name) = 0;
   virtual Result<v1::Config> GetConfig() = 0;
+  virtual Result<v1::ResourceList> ListResources() = 0;
 
   // sink is called on the agent's loop thread for every new or changed event until the handle dies.
   virtual Result<std::shared_ptr<void>> WatchEvents(std::function<void(const v1::Event&)> sink) = 0;

@@ -186,6 +186,11 @@ grpc::Status ControlService::RemoveNode(grpc::ServerContext*, const v1::NodeRef*
   return Answer(backend_.RemoveNode(request->name()), reply);
 }
 
+grpc::Status ControlService::ListResources(grpc::ServerContext*, const v1::ListResourcesRequest*,
+                                           v1::ResourceList* reply) {
+  return Answer(backend_.ListResources(), reply);
+}
+
 grpc::Status ControlService::GetConfig(grpc::ServerContext*, const v1::GetConfigRequest*, v1::Config* reply) {
   return Answer(backend_.GetConfig(), reply);
 }

@@ -38,6 +38,8 @@ class ControlService final : public v1::Control::Service {
   grpc::Status ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*, v1::NodeList* reply) override;
   grpc::Status RemoveNode(grpc::ServerContext*, const v1::NodeRef* request, v1::NodeList* reply) override;
   grpc::Status GetConfig(grpc::ServerContext*, const v1::GetConfigRequest*, v1::Config* reply) override;
+  grpc::Status ListResources(grpc::ServerContext*, const v1::ListResourcesRequest*,
+                             v1::ResourceList* reply) override;
   grpc::Status WatchDevice(grpc::ServerContext* context, const v1::WatchDeviceRequest* request,
                            grpc::ServerWriter<v1::WatchDeviceReply>* writer) override;
   // service_store.cc

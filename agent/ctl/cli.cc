@@ -106,6 +106,8 @@ class Commands {
     AddEvents(app);
     AddIncidents(app);
     AddStore(app);
+    CLI::App* resource = Group(app, "resource", "What may run full");
+    Add(*resource, "list", "Every filesystem and pool that is watched, and how full it is", ListResources);
     AddNodes(app);
     CLI::App* dump =
         Add(app, "dump", "Capture the node now, as an incident of its own", [this](const Context& context) {

@@ -26,6 +26,8 @@ Result<> DeleteIncident(const Context& context, const std::string& id, bool conf
 Result<> Dump(const Context& context, const std::string& reason, bool all_nodes,
               const std::vector<std::string>& nodes);
 
+Result<> ListResources(const Context& context);
+
 Result<> ListNodes(const Context& context);
 Result<> RemoveNode(const Context& context, const std::string& name);
 

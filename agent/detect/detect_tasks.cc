@@ -14,11 +14,14 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <functional>
+#include <map>
 #include <memory>
 
 #include "base/block_dev.h"
 #include "base/fd.h"
 #include "base/fs.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "ffdc/abi/block.h"
 
@@ -35,19 +38,30 @@ void Append(std::string& line, const FillLevel& level) {
 }
 
 // As df(1): what only root may use counts neither as used nor as free.
-Result<std::string> FillLevels(std::string_view points, std::span<const int> /*fds*/) {
+std::string LevelsOf(const std::string& point, size_t index) {
+  std::string line = std::to_string(index);
+  struct statvfs info {};
+  if (statvfs(point.c_str(), &info) != 0) return line + " error " + std::to_string(errno);
+  const uint64_t used = (info.f_blocks - info.f_bfree) * info.f_frsize;
+  Append(line, {"space", used, used + info.f_bavail * info.f_frsize});
+  if (info.f_files != 0) Append(line, {"inodes", info.f_files - info.f_ffree, info.f_files});
+  return line;
+}
+
+Result<std::string> FillLevels(std::string_view points, std::span<const int> fds) {
   std::string reply;
+  const auto log = [&](const std::string& line) {
+    if (!fds.empty()) (void)WriteAll(fds[0], line, "the log of fill levels");  // only names a hang
+  };
   for (size_t index = 0; !points.empty(); ++index) {
     const size_t end = std::min(points.find('\0'), points.size());
     const std::string point(points.substr(0, end));
     points.remove_prefix(std::min(end + 1, points.size()));
-    struct statvfs info {};
-    if (statvfs(point.c_str(), &info) != 0) continue;  // unmounted meanwhile
-    std::string line = std::to_string(index);
-    const uint64_t used = (info.f_blocks - info.f_bfree) * info.f_frsize;
-    Append(line, {"space", used, used + info.f_bavail * info.f_frsize});
-    if (info.f_files != 0) Append(line, {"inodes", info.f_files - info.f_ffree, info.f_files});
-    reply += line + "\n";
+    log("@" + std::to_string(index) + "\n");
+    ReportProgress();
+    const std::string line = LevelsOf(point, index) + "\n";
+    log(line);
+    reply += line;
   }
   return reply;
 }
@@ -73,10 +87,12 @@ using DmTask = std::unique_ptr<dm_task, DestroyTask>;
 void IgnoreLog(int /*level*/, const char* /*file*/, int /*line*/, int /*error*/, const char* /*format*/,
                ...) {}
 
-// The pools among the targets of one device. No flush: it would wait for the pool's metadata.
-void AddPools(const dm_names& device, std::string& reply) {
-  const DmTask task(dm_task_create(DM_DEVICE_STATUS));
-  if (!task || dm_task_set_name(task.get(), device.name) == 0 || dm_task_no_flush(task.get()) == 0 ||
+// Calls sink(type, params, length in sectors) for each target of a device. No flush: it would wait for
+// the pool's metadata.
+void ForEachTarget(int task_type, const char* name,
+                   const std::function<void(std::string_view, const char*, uint64_t)>& sink) {
+  const DmTask task(dm_task_create(task_type));
+  if (!task || dm_task_set_name(task.get(), name) == 0 || dm_task_no_flush(task.get()) == 0 ||
       dm_task_run(task.get()) == 0)
     return;
   void* next = nullptr;
@@ -86,30 +102,64 @@ void AddPools(const dm_names& device, std::string& reply) {
     char* type = nullptr;
     char* params = nullptr;
     next = dm_get_next_target(task.get(), next, &start, &length, &type, &params);
-    if (type == nullptr || params == nullptr || strcmp(type, "thin-pool") != 0) continue;
-    const auto pool = ParseThinPoolStatus(params, length);
-    if (!pool) continue;
-    std::string name = device.name;
-    std::replace(name.begin(), name.end(), ' ', '_');  // the reply's words are apart by blanks
-    const uint32_t dev = major(device.dev) << FFDC_DEV_MINOR_BITS | minor(device.dev);
-    std::string line = FormatDev(dev) + " " + name + " " + pool->mode;
-    for (const FillLevel& level : pool->levels) Append(line, level);
-    reply += line + "\n";
+    if (type != nullptr && params != nullptr) sink(type, params, length);
   } while (next != nullptr);
 }
 
-Result<std::string> ThinPools(std::string_view /*argument*/, std::span<const int> /*fds*/) {
+Result<> ForEachDevice(const std::function<void(const dm_names&)>& sink) {
   dm_log_with_errno_init(IgnoreLog);
   const DmTask task(dm_task_create(DM_DEVICE_LIST));
   if (!task || dm_task_run(task.get()) == 0) return FailErrno("cannot ask the device mapper for its devices");
-  std::string reply;
   const dm_names* device = dm_task_get_names(task.get());
-  if (device == nullptr || device->dev == 0) return reply;
+  if (device == nullptr || device->dev == 0) return {};
   while (true) {
-    AddPools(*device, reply);
-    if (device->next == 0) return reply;
+    sink(*device);
+    if (device->next == 0) return {};
     device = reinterpret_cast<const dm_names*>(reinterpret_cast<const char*>(device) + device->next);
   }
+}
+
+// The reply's words are apart by blanks.
+std::string OneWord(std::string name) {
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+}
+
+Result<std::string> ThinPools(std::string_view /*argument*/, std::span<const int> /*fds*/) {
+  std::string reply;
+  FFDC_TRY(ForEachDevice([&](const dm_names& device) {
+    ForEachTarget(
+        DM_DEVICE_STATUS, device.name, [&](std::string_view type, const char* params, uint64_t length) {
+          const auto pool = type == "thin-pool" ? ParseThinPoolStatus(params, length) : std::nullopt;
+          if (!pool) return;
+          const uint32_t dev = major(device.dev) << FFDC_DEV_MINOR_BITS | minor(device.dev);
+          std::string line = FormatDev(dev) + " " + OneWord(device.name) + " " + pool->mode;
+          for (const FillLevel& level : pool->levels) Append(line, level);
+          reply += line + "\n";
+        });
+  }));
+  return reply;
+}
+
+Result<std::string> ThinVolumes(std::string_view pool, std::span<const int> /*fds*/) {
+  constexpr size_t kMaxVolumes = 16;
+  std::multimap<uint64_t, std::string> volumes;  // the smallest first
+  FFDC_TRY(ForEachDevice([&](const dm_names& device) {
+    std::string table;
+    ForEachTarget(DM_DEVICE_TABLE, device.name, [&](std::string_view type, const char* params, uint64_t) {
+      if (type == "thin") table = params;
+    });
+    if (table.empty()) return;
+    ForEachTarget(DM_DEVICE_STATUS, device.name, [&](std::string_view, const char* params, uint64_t) {
+      if (const auto bytes = ParseThinVolume(table, params, pool))
+        volumes.emplace(*bytes, OneWord(device.name));
+    });
+    if (volumes.size() > kMaxVolumes) volumes.erase(volumes.begin());
+  }));
+  std::string reply;
+  for (auto volume = volumes.rbegin(); volume != volumes.rend(); ++volume)
+    reply += volume->second + " " + std::to_string(volume->first) + "\n";
+  return reply;
 }
 
 std::optional<FillLevel> Fraction(std::string_view resource, std::string_view text, uint64_t total_bytes) {
@@ -212,9 +262,25 @@ std::vector<MountLevels> ParseMountLevels(std::string_view reply) {
   std::vector<MountLevels> mounts;
   while (!reply.empty()) {
     std::string_view line = NextLine(reply);
-    if (const auto index = ParseNumber<size_t>(NextWord(line))) mounts.push_back({*index, TakeLevels(line)});
+    const auto index = ParseNumber<size_t>(NextWord(line));
+    if (!index) continue;
+    std::string_view rest = line;
+    if (NextWord(rest) == "error") {
+      mounts.push_back({*index, ParseNumber<int>(NextWord(rest)).value_or(EIO), {}});
+    } else {
+      mounts.push_back({*index, 0, TakeLevels(line)});
+    }
   }
   return mounts;
+}
+
+std::optional<size_t> LastAsked(std::string_view log) {
+  std::optional<size_t> last;
+  while (!log.empty()) {
+    const std::string_view line = NextLine(log);
+    if (line.starts_with('@')) last = ParseNumber<size_t>(line.substr(1));
+  }
+  return last;
 }
 
 std::vector<ThinPool> ParseThinPools(std::string_view reply) {
@@ -231,6 +297,26 @@ std::vector<ThinPool> ParseThinPools(std::string_view reply) {
     pools.push_back(std::move(pool));
   }
   return pools;
+}
+
+std::optional<uint64_t> ParseThinVolume(std::string_view table, std::string_view status,
+                                        std::string_view pool) {
+  // Documentation/admin-guide/device-mapper/thin-provisioning.rst: "<pool> <id>"; "<mapped> <highest>"
+  if (NextWord(table) != pool) return std::nullopt;
+  const auto sectors = ParseNumber<uint64_t>(NextWord(status));  // "-" or "Fail": not known
+  if (!sectors) return std::nullopt;
+  return *sectors * kSectorBytes;
+}
+
+std::vector<ThinVolume> ParseThinVolumes(std::string_view reply) {
+  std::vector<ThinVolume> volumes;
+  while (!reply.empty()) {
+    std::string_view line = NextLine(reply);
+    const std::string_view name = NextWord(line);
+    if (const auto bytes = ParseNumber<uint64_t>(NextWord(line)))
+      volumes.push_back({std::string(name), *bytes});
+  }
+  return volumes;
 }
 
 std::optional<int64_t> ParseNextElapse(std::string_view output) {
@@ -250,6 +336,7 @@ WorkerTasks DetectTasks() {
   return {
       {"detect.fill_levels", FillLevels},
       {"detect.thin_pools", ThinPools},
+      {"detect.thin_volumes", ThinVolumes},
       {"detect.next_elapse", NextElapse},
   };
 }

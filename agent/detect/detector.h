@@ -25,6 +25,10 @@
 #include "ffdc/abi/fault.h"
 #include "ffdc/v1/incident.pb.h"
 
+namespace ffdc::v1 {
+class ResourceList;
+}
+
 namespace ffdc {
 
 enum class EventPhase {
@@ -34,6 +38,14 @@ enum class EventPhase {
 };
 using EventSink = std::function<void(const v1::Event&, EventPhase)>;
 
+// The percentages of one filesystem or pool.
+struct ResourceLimit {
+  std::string name;  // mount point, name of the device mapper, pool
+  uint32_t raise_percent = 75;
+  uint32_t critical_percent = 90;
+  uint32_t clear_percent = 70;
+};
+
 // From the configuration; see packaging/ffdc.toml.
 struct DetectorOptions {
   std::chrono::nanoseconds stall_after{2'000'000'000};
@@ -42,9 +54,10 @@ struct DetectorOptions {
   uint32_t raise_percent = 75;       // resource.threshold
   uint32_t critical_percent = 90;
   uint32_t clear_percent = 70;
-  std::string periodic;                  // calendar expression; empty: none
-  std::vector<std::string> filesystems;  // mount points whose fill level is watched; empty: all
-  std::string state_dir;                 // where what was learned survives a restart
+  std::vector<ResourceLimit> resource_limits;  // of single resources, before the three above
+  std::string periodic;                        // calendar expression; empty: none
+  std::vector<std::string> filesystems;        // mount points whose fill level is watched; empty: all
+  std::string state_dir;                       // where what was learned survives a restart
 };
 
 // What the programs that only failures reach have counted: of one (kind, object, detail), since
@@ -95,6 +108,9 @@ struct DetectorWorld {
   // Every filesystem mounted from a block device; the one of a disk, a partition or an st_dev.
   std::function<std::vector<Filesystem>()> filesystems;
   std::function<Filesystem(uint32_t dev)> filesystem;
+  // Every mounted filesystem that has room of its own and lies on no block device: of a network, in
+  // memory, of a process.
+  std::function<std::vector<Filesystem>()> other_filesystems;
   // The number of a disk or partition by its name, "sda1"; 0: none.
   std::function<uint32_t(const std::string& name)> dev_by_name;
 };
@@ -121,6 +137,8 @@ class Detector {
   // The agent ends: starts to write down what must survive. Asked again until it is true that all
   // of it is written, or for some seconds.
   virtual bool OnStop() { return true; }
+  // What it knows of places that may run full, for `ffdcctl resource list`.
+  virtual void AddResources(v1::ResourceList& /*list*/) const {}
   // What keeps it from doing its work, for `ffdcctl status`.
   [[nodiscard]] virtual std::vector<std::string> Problems() const { return {}; }
 };

@@ -2,6 +2,7 @@
 // fs.error: a filesystem on a block device reported an error, was shut down or made
 // read-only, or could not write back what it had promised. One event a filesystem.
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -68,6 +69,8 @@ class FsErrorDetector final : public Detector {
   void OnRecord(const ffdc_record_header& header) override {
     if (header.kind != FFDC_FAULT_FS_ERROR && header.kind != FFDC_FAULT_WRITEBACK) return;
     const auto& record = reinterpret_cast<const ffdc_fs_error&>(header);
+    // Nothing is broken: resource_full.cc tells of it.
+    if (header.kind == FFDC_FAULT_WRITEBACK && (record.error == ENOSPC || record.error == EDQUOT)) return;
     const Filesystem filesystem = Find(record.dev);
     // What a program writes to a disk that nobody has mounted is io.error's alone.
     if ((record.flags & FFDC_FS_BLOCKDEV) != 0 && filesystem.points.empty()) return;

@@ -28,8 +28,11 @@ struct KeyOrder {
   }
 };
 
+// Nothing is broken: resource_full.cc tells of it.
+bool IsFull(const ffdc_storm_key& key) { return key.status == kStatusNoSpace; }
+
 v1::Severity SeverityOf(const ffdc_storm_key& key) {
-  if (key.status == kStatusNoSpace || key.status == kStatusReservationConflict) return v1::WARNING;
+  if (key.status == kStatusReservationConflict) return v1::WARNING;
   return key.op == kOpRead || key.op == kOpWrite ? v1::CRITICAL : v1::WARNING;
 }
 
@@ -43,7 +46,7 @@ class IoErrorDetector final : public Detector {
     if (header.kind != FFDC_RECORD_BLOCK_ERROR && header.kind != FFDC_RECORD_BIO_ERROR) return;
     const auto& record = reinterpret_cast<const ffdc_block_error&>(header);
     const ffdc_storm_key key{record.dev, record.op, record.status, static_cast<uint16_t>(header.kind)};
-    if (!world_.watched(record.dev)) return;
+    if (IsFull(key) || !world_.watched(record.dev)) return;
     const auto [found, opened] = devices_.try_emplace(record.dev);
     Device& device = found->second;
     if (opened) Begin(device.event, record.dev);
@@ -53,7 +56,9 @@ class IoErrorDetector final : public Detector {
   }
 
   void OnTick(const FailureTotals& totals) override {
-    for (const auto& [key, entry] : totals) Settle(key, entry);
+    for (const auto& [key, entry] : totals) {
+      if (!IsFull(key)) Settle(key, entry);
+    }
     const uint64_t now = world_.clock->MonotonicNs();
     const auto quiet = static_cast<uint64_t>(world_.quiet_after.count());
     for (auto device = devices_.begin(); device != devices_.end();) {

@@ -2,6 +2,7 @@
 #include "probe/filesystems.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string_view>
 
@@ -25,6 +26,24 @@ bool HasOption(std::string_view options, std::string_view wanted) {
     options.remove_prefix(std::min(comma + 1, options.size()));
   }
   return false;
+}
+
+// Those of a network; what they are mounted from names them on every node.
+constexpr std::array<std::string_view, 10> kNetworkTypes{"nfs",      "nfs4",   "cifs",   "smb3", "ceph",
+                                                         "virtiofs", "lustre", "beegfs", "afs",  "9p"};
+bool IsOfNetwork(std::string_view type) {
+  return std::find(kNetworkTypes.begin(), kNetworkTypes.end(), type) != kNetworkTypes.end();
+}
+bool HasOwnRoom(std::string_view type) {
+  return IsOfNetwork(type) || type == "tmpfs" || type == "zfs" || type == "fuse" || type.starts_with("fuse.");
+}
+
+// As the probe of paths names an NFS server.
+std::string IdentityOf(const Mount& mount, const std::string& node) {
+  if (mount.type.starts_with("nfs")) return "nfs:" + PrintableUtf8(mount.source);
+  const std::string id = "fs:" + PrintableUtf8(mount.type) + ":";
+  if (IsOfNetwork(mount.type)) return id + PrintableUtf8(mount.source);
+  return id + PrintableUtf8(mount.point) + "@" + node;
 }
 
 // The numbers of what mountinfo names instead: "/dev/mapper/vg-data" (btrfs). Made at the first question.
@@ -94,6 +113,36 @@ std::vector<Filesystem> FilesystemTable::Mounted() const {
     }
     Filesystem& found = known->second;
     found.read_only = HasOption(mount.super_options, "ro") || HasOption(mount.super_options, "emergency_ro");
+    if (found.points.size() < kMaxPoints) found.points.push_back(PrintableUtf8(mount.point));
+  }
+  std::vector<Filesystem> all;
+  all.reserve(by_dev.size());
+  for (auto& [dev, found] : by_dev) all.push_back(std::move(found));
+  return all;
+}
+
+std::vector<Filesystem> FilesystemTable::MountedWithoutDisk(const std::string& node) const {
+  const auto table = ReadMounts(roots_.procfs);
+  if (!table) return {};
+  std::map<uint32_t, std::string_view> types;      // by the mount's id
+  std::map<std::string_view, uint32_t> uppermost;  // the id of what is seen at a mount point
+  for (const Mount& mount : table->mounts) {
+    types[mount.id] = mount.type;
+    uppermost[mount.point] = mount.id;
+  }
+  std::map<uint32_t, Filesystem> by_dev;
+  for (const Mount& mount : table->mounts) {
+    const auto stat_dev = ParseDev(mount.dev);
+    if (!stat_dev || FFDC_DEV_MAJOR(*stat_dev) != 0 || !HasOwnRoom(mount.type)) continue;
+    if (uppermost[mount.point] != mount.id || types[mount.parent_id] == "autofs") continue;
+    Filesystem& found = by_dev[*stat_dev];
+    if (found.points.empty()) {
+      found.stat_dev = *stat_dev;
+      found.id = IdentityOf(mount, node);
+      found.device = PrintableUtf8(mount.source);
+      found.type = PrintableUtf8(mount.type);
+    }
+    found.read_only = HasOption(mount.super_options, "ro");
     if (found.points.size() < kMaxPoints) found.points.push_back(PrintableUtf8(mount.point));
   }
   std::vector<Filesystem> all;

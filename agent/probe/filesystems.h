@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which filesystems lie on block devices. Reads mountinfo, kernfs links and udev's
+// Which filesystems are mounted, and on what block devices they lie. Reads mountinfo, kernfs links and udev's
 // database alone (see devices.cc), never a filesystem itself.
 #pragma once
 
@@ -19,6 +19,10 @@ class FilesystemTable {
 
   // Every one that is mounted from a block device.
   [[nodiscard]] std::vector<Filesystem> Mounted() const;
+  // Every one that has room of its own all the same: of a network, in memory, of a process. Not
+  // automounts: asked again and again, they would never be unmounted. node: part of the identity of
+  // those that are this node's alone.
+  [[nodiscard]] std::vector<Filesystem> MountedWithoutDisk(const std::string& node) const;
   // The one on the disk or partition `dev`, or whose files have that st_dev: mounted or not.
   [[nodiscard]] Filesystem Of(uint32_t dev) const;
   // The number of a disk or partition by the kernel's name, "sda1"; 0: none.

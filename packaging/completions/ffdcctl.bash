@@ -40,7 +40,7 @@ _ffdcctl() {
 
 	local reply options='--socket --json --no-color --help'
 	case "${words[*]}" in
-	'') reply='status probe event incident store node dump config selftest' options+=' --version' ;;
+	'') reply='status probe event incident store resource node dump config selftest' options+=' --version' ;;
 	probe) reply=list ;;
 	'probe list') options+=' --measure' ;;
 	event) reply='list watch' ;;
@@ -50,6 +50,7 @@ _ffdcctl() {
 	store) reply='init status ls verify gc migrate' ;;
 	'store verify') options+=' --all' ;;
 	config) reply=show ;;
+	resource) reply=list ;;
 	node) reply='list remove' ;;
 	dump) options+=' --reason --all --nodes' ;;
 	'incident pull'*) options+=' --output' ;;

@@ -103,6 +103,8 @@ class Agent:
             "capture": {"runtime_dir": self.runtime},
             "devices": {"include": self.include},
             "incident": {},
+            # None: other tests, and the host, have filesystems that fill or hang.
+            "watch": {"filesystems": ["/nowhere"]},
         }
         for section, keys in self.sections.items():
             sections.setdefault(section, {}).update(keys)

@@ -154,6 +154,7 @@ class FakeBackend final : public ControlBackend {
     report.set_bytes_freed(183'500);
     return report;
   }
+  Result<v1::ResourceList> ListResources() override { return Reply(SampleResources()); }
   Result<v1::NodeList> ListNodes() override { return Reply(SampleNodes()); }
   Result<v1::NodeList> RemoveNode(const std::string& name) override {
     v1::NodeList list = SampleNodes();

@@ -321,6 +321,86 @@ inline v1::NodeList SampleNodes() {
   return list;
 }
 
+inline v1::ResourceList SampleResources() {
+  return FromText<v1::ResourceList>(R"pb(
+    resources {
+      type: "filesystem"
+      id: "fs:5f0c"
+      name: "/srv/data"
+      resource: "space"
+      filesystem_type: "xfs"
+      used: 824633720832
+      total: 1099511627776
+      unit: "bytes"
+      used_percent: 75
+      state: RESOURCE_WARNING
+      sampled_at { seconds: 1763878508 }
+      raise_percent: 75
+      critical_percent: 90
+      clear_percent: 70
+    }
+    resources {
+      type: "filesystem"
+      id: "fs:5f0c"
+      name: "/srv/data"
+      resource: "inodes"
+      filesystem_type: "xfs"
+      used: 1000000
+      total: 52428800
+      unit: "inodes"
+      used_percent: 2
+      state: RESOURCE_NORMAL
+      sampled_at { seconds: 1763878508 }
+      raise_percent: 75
+      critical_percent: 90
+      clear_percent: 70
+    }
+    resources {
+      type: "filesystem"
+      id: "nfs:10.0.0.9:/export"
+      name: "/mnt/nfs"
+      resource: "space"
+      filesystem_type: "nfs4"
+      unit: "bytes"
+      state: RESOURCE_UNREACHABLE
+      error: "does not answer: worker killed after 5 s"
+      raise_percent: 75
+      critical_percent: 90
+      clear_percent: 70
+    }
+    resources {
+      type: "thin_pool"
+      id: "dm:LVM-pool"
+      name: "vg-pool"
+      resource: "data"
+      used: 98784247808
+      total: 107374182400
+      unit: "bytes"
+      used_percent: 92
+      state: RESOURCE_CRITICAL
+      sampled_at { seconds: 1763878511 }
+      raise_percent: 60
+      critical_percent: 80
+      clear_percent: 50
+    }
+    resources {
+      type: "ceph_pool"
+      id: "ceph:f51d/dump"
+      name: "dump"
+      resource: "objects"
+      used: 120000
+      total: 1000000
+      unit: "objects"
+      used_percent: 12
+      state: RESOURCE_NORMAL
+      sampled_at { seconds: 1763878470 }
+      raise_percent: 75
+      critical_percent: 90
+      clear_percent: 70
+    }
+  )pb");
+}
+
 inline v1::Status SampleStatus() {
   return FromText<v1::Status>(R"pb(
     node: "db1"

@@ -20,7 +20,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (pool->levels.size() != 2) abort();
   }
   (void)ffdc::ParseMountLevels(text);
+  (void)ffdc::LastAsked(text);
   (void)ffdc::ParseThinPools(text);
+  (void)ffdc::ParseThinVolumes(text);
+  (void)ffdc::ParseThinVolume(text, text, "253:2");
   (void)ffdc::ParseNextElapse(text);
   return 0;
 }

@@ -127,6 +127,7 @@ filesystems = ["/srv"]
 raise_percent = 80
 critical_percent = 95
 clear_percent = 60
+limits = ["/srv/data 85 95 80"]
 [periodic]
 calendar = "Mon 03:00"
 [recorder]
@@ -160,10 +161,10 @@ level = "debug"
           "detect.slow_factor = 8", "watch.units = [\"nfs-server.service\", \"ceph-osd@3.service\"]",
           "watch.endpoints = [\"10.0.0.1:3260\", \"[fd00::1]:2379\"]", "watch.filesystems = [\"/srv\"]",
           "resource.raise_percent = 80", "resource.critical_percent = 95", "resource.clear_percent = 60",
-          "periodic.calendar = \"Mon 03:00\"", "recorder.io_max_bytes = \"64KiB\"",
-          "recorder.history_max_bytes = \"4MiB\"", "capture.runtime_dir = \"/run/x\"",
-          "capture.collector_max_bytes = \"1MiB\"", "capture.max_parallel = 2",
-          "capture.redact = \"/etc/ffdc/redact.toml\"",
+          R"(resource.limits = ["/srv/data 85 95 80"])", "periodic.calendar = \"Mon 03:00\"",
+          "recorder.io_max_bytes = \"64KiB\"", "recorder.history_max_bytes = \"4MiB\"",
+          "capture.runtime_dir = \"/run/x\"", "capture.collector_max_bytes = \"1MiB\"",
+          "capture.max_parallel = 2", "capture.redact = \"/etc/ffdc/redact.toml\"",
           "alert.subscribers = [\"https://hooks.example.org/ffdc\"]",
           "alert.secret_file = \"/etc/ffdc/secret\"", "alert.min_severity = \"critical\"",
           "log.level = \"debug\""));
@@ -395,6 +396,28 @@ TEST(SampleConfig, LinesUncommentedAreTheDefaults) {
   settings.node.name = DefaultSettings().node.name;
   EXPECT_EQ(Texts(settings), Texts(DefaultSettings()));
   EXPECT_EQ(keys, DescribeSettings(settings).size());
+}
+
+TEST(Settings, LimitsOfSingleResources) {
+  const Settings settings = Parsed("[resource]\nlimits = [\"/srv/my data 85 95 80\", \"vg-pool 60 60 0\"]");
+  const auto limits = ParseResourceLimits(settings.resource.limits.at(0));
+  ASSERT_TRUE(limits);
+  EXPECT_EQ(limits->name, "/srv/my data");
+  EXPECT_EQ(limits->raise_percent, 85u);
+  EXPECT_EQ(limits->critical_percent, 95u);
+  EXPECT_EQ(limits->clear_percent, 80u);
+  for (const char* bad : {"", "/srv", "/srv 85", "/srv 85 95", "85 95 80", "/srv 85 101 80", "/srv 85 95 x",
+                          "/srv  85 95 80", "/srv 85 95 -1"}) {
+    EXPECT_EQ(
+        ErrorOf(std::string("[resource]\nlimits = [\"") + bad + "\"]"),
+        std::string("f.toml:2: resource.limits must hold a name and the percentages to raise, to be critical "
+                    "and to clear, such as \"/srv/data 85 95 80\", not \"") +
+            bad + "\"");
+  }
+  EXPECT_EQ(
+      ErrorOf("[resource]\nlimits = [\"/srv 85 84 80\"]"),
+      "f.toml:2: resource.limits must clear below where it raises, and raise at most where it is critical, "
+      "not \"/srv 85 84 80\"");
 }
 
 }  // namespace

@@ -238,6 +238,16 @@ TEST_F(CommandTest, DumpsOfOtherNodesNameThem) {
   EXPECT_EQ(Run({"dump", "--all", "--nodes", "db2"}).exit_code, 2);
 }
 
+TEST_F(CommandTest, ResourcesAreListed) {
+  EXPECT_THAT(Run({"resource", "list"}).out, AllOf(HasSubstr("/srv/data"), HasSubstr("unreachable")));
+  v1::ResourceList list;
+  ASSERT_TRUE(
+      google::protobuf::util::JsonStringToMessage(Run({"resource", "list", "--json"}).out, &list).ok());
+  EXPECT_EQ(list.resources_size(), 5);
+  ExpectComplaint(Run({"resource"}), 2, "--help");
+  ExpectComplaint(Run({"resource", "show"}), 2, "unknown command 'show'");
+}
+
 TEST_F(CommandTest, NodesAreListedAndRemoved) {
   EXPECT_THAT(Run({"node", "list"}).out, HasSubstr("db2"));
   EXPECT_THAT(Run({"node", "remove", "db3"}).out, HasSubstr("node db3 is removed"));

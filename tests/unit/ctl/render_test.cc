@@ -42,6 +42,11 @@ v1::IncidentDetail Sample() {
 
 TEST(Render, Nodes) { ExpectGolden("nodes", RenderNodes(fakes::SampleNodes(), kPage)); }
 
+TEST(Render, Resources) {
+  ExpectGolden("resources", RenderResources(fakes::SampleResources(), kPage));
+  EXPECT_EQ(RenderResources({}, kPage), "nothing is watched, or nothing was looked at yet\n");
+}
+
 TEST(Render, NodesThatDidNotAnswerAreNamed) {
   v1::IncidentDetail detail = Sample();
   detail.add_unanswered("db3: no answer in time");

@@ -135,8 +135,9 @@ TEST_F(IoErrorTest, AFailureWhoseRecordsWereAllLostIsFoundInTheCounts) {
 TEST_F(IoErrorTest, OpsAndStatusesAreCountedApartAndTheWorstDecides) {
   Send(Record(1, 3, 10));
   EXPECT_EQ(events_.back().first.severity(), v1::WARNING);
-  Send(Record(2, 1, 3));
+  Send(Record(2, 1, 6));
   Send(Record(1, 0, 7));
+  Send(Record(1, 1, 3));  // no space: resource.threshold, not an error
   Tick();
   const v1::Event& event = events_.back().first;
   EXPECT_EQ(event.severity(), v1::CRITICAL);

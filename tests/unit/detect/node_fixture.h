@@ -58,6 +58,7 @@ class NodeFixture : public testing::Test {
     world.op_name = world.status_name = [](uint8_t value) { return std::to_string(value); };
     world.request_flag_names = [](uint32_t) { return std::vector<std::string>(); };
     world.filesystems = [this] { return mounted_; };
+    world.other_filesystems = [this] { return others_; };
     world.filesystem = [this](uint32_t dev) {
       for (const Filesystem& filesystem : mounted_)
         if (filesystem.dev == dev || filesystem.stat_dev == dev) return filesystem;
@@ -107,6 +108,12 @@ class NodeFixture : public testing::Test {
     done(report);
     return true;
   }
+  // What was asked longest ago of that task; nullptr: nothing.
+  [[nodiscard]] const WorkerRequest* Asked(const std::string& task) const {
+    for (const auto& [request, done] : asked_)
+      if (request.task == task) return &request;
+    return nullptr;
+  }
   [[nodiscard]] std::vector<std::string> Problems() const {
     std::vector<std::string> all;
     for (const auto& detector : detectors_)
@@ -132,6 +139,7 @@ class NodeFixture : public testing::Test {
   std::set<std::string> kinds_;  // the events to look at
   std::set<uint32_t> ignored_;
   std::vector<Filesystem> mounted_;
+  std::vector<Filesystem> others_;  // that lie on no disk
   std::deque<std::pair<WorkerRequest, std::function<void(WorkerReport)>>> asked_;
   std::string last_argument_;
   std::vector<std::pair<v1::Event, EventPhase>> events_;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/fs.h"
 #include "detect/detect_tasks.h"
+#include "ffdc/v1/control.pb.h"
 #include "node_fixture.h"
 
 namespace ffdc {
@@ -25,6 +27,13 @@ TEST(DetectTasks, ReadThinPoolStatus) {
     EXPECT_FALSE(ParseThinPoolStatus(text, 1)) << text;
 }
 
+TEST(DetectTasks, ReadThinVolumes) {
+  EXPECT_EQ(ParseThinVolume("253:2 7", "2048 4095", "253:2"), 2048u * 512);
+  EXPECT_FALSE(ParseThinVolume("253:3 7", "2048 4095", "253:2"));
+  for (const char* status : {"", "-", "Fail", "Error", "x 1"})
+    EXPECT_FALSE(ParseThinVolume("253:2 7", status, "253:2")) << status;
+}
+
 TEST(DetectTasks, ReadNextElapse) {
   EXPECT_EQ(ParseNextElapse("  Original form: daily\nNormalized form: *-*-* 00:00:00\n"
                             "    Next elapse: Sat 2026-11-28 00:00:00 UTC\n       From now: 8h left\n"),
@@ -41,6 +50,30 @@ TEST(DetectTasks, ReadNextElapse) {
 class ResourceThresholdTest : public NodeFixture {
  protected:
   ResourceThresholdTest() { kinds_ = {"resource.threshold"}; }
+
+  static Filesystem OfNetwork(const std::string& source, const std::string& point) {
+    Filesystem filesystem;
+    filesystem.id = "nfs:" + source;
+    filesystem.type = "nfs4";
+    filesystem.points = {point};
+    return filesystem;
+  }
+  // The worker got this far, and stays there.
+  void HangAfter(const std::string& log) {
+    const WorkerRequest* request = Asked("detect.fill_levels");
+    ASSERT_NE(request, nullptr);
+    ASSERT_EQ(request->fds.size(), 1u);
+    ASSERT_TRUE(WriteAll(request->fds[0], log, "log"));
+    ASSERT_TRUE(Answer("detect.fill_levels", WorkerOutcome::kAbandoned, "hangs in the kernel"));
+  }
+  [[nodiscard]] std::map<std::string, v1::Resource> List() const {
+    v1::ResourceList list;
+    for (const auto& detector : detectors_) detector->AddResources(list);
+    std::map<std::string, v1::Resource> by_name;
+    for (const v1::Resource& resource : list.resources())
+      by_name[resource.name() + " " + resource.resource()] = resource;
+    return by_name;
+  }
 
   // The filesystem's next survey says so.
   void Fill(int percent, const std::string& more = "") {
@@ -164,6 +197,104 @@ TEST_F(ResourceThresholdTest, AWorkerThatHangsIsAProblemAndNotAskedAgainSoon) {
   Tick(600);
   ASSERT_TRUE(Answer("detect.fill_levels", WorkerOutcome::kOk, ""));
   EXPECT_TRUE(Problems().empty());
+}
+
+TEST_F(ResourceThresholdTest, AMountThatHangsIsNamedAndTheOthersAreAskedOn) {
+  others_ = {OfNetwork("srv:/a", "/mnt/a"), OfNetwork("srv:/b", "/mnt/b")};
+  Start();
+  Tick();
+  HangAfter("@0\n0 space 80 100\n@1\n");
+  ASSERT_EQ(Problems().size(), 1u);
+  EXPECT_EQ(Problems()[0], "filesystem /mnt/a (nfs4) does not answer: how full it is cannot be told");
+  EXPECT_EQ(Count(EventPhase::kOpened), 1u);  // what answered before counts
+  EXPECT_EQ(List()["/mnt/a space"].state(), v1::RESOURCE_UNREACHABLE);
+  EXPECT_EQ(List()["/mnt/a space"].error(), "does not answer: hangs in the kernel");
+  EXPECT_EQ(List().count("/mnt/b space"), 0u);
+  Tick();  // the others at once, without it
+  ASSERT_TRUE(Answer("detect.fill_levels", WorkerOutcome::kOk, "0 space 80 100\n1 space 90 100\n"));
+  EXPECT_EQ(last_argument_, std::string("/srv/data\0/mnt/b\0", 17));
+  EXPECT_EQ(List()["/mnt/b space"].state(), v1::RESOURCE_CRITICAL);
+  EXPECT_EQ(events_.back().first.subject().id(), "nfs:srv:/b");
+  Tick(50);
+  ASSERT_TRUE(Answer("detect.fill_levels", WorkerOutcome::kOk, ""));
+  EXPECT_EQ(last_argument_, std::string("/srv/data\0/mnt/b\0", 17));
+  Tick(11);  // a minute after it hung: last
+  HangAfter("@0\n0 space 1 100\n@1\n1 space 1 100\n@2\n");
+  for (int round = 0; round < 10; ++round) {
+    Tick(11);
+    ASSERT_TRUE(Answer("detect.fill_levels", WorkerOutcome::kOk, ""));
+    EXPECT_EQ(last_argument_, std::string("/srv/data\0/mnt/b\0", 17)) << round;
+  }
+  Tick(11);
+  ASSERT_TRUE(Answer("detect.fill_levels", WorkerOutcome::kOk, "2 space 5 100\n"));
+  EXPECT_EQ(last_argument_, std::string("/srv/data\0/mnt/b\0/mnt/a\0", 24));
+  EXPECT_TRUE(Problems().empty());
+  EXPECT_EQ(List()["/mnt/a space"].state(), v1::RESOURCE_NORMAL);
+}
+
+TEST_F(ResourceThresholdTest, AMountThatHangsIsForgottenOnceItIsUnmounted) {
+  others_ = {OfNetwork("srv:/a", "/mnt/a")};
+  Start();
+  Tick();
+  HangAfter("@0\n0 space 80 100\n@1\n");
+  others_.clear();
+  Tick();
+  EXPECT_TRUE(Problems().empty());
+  EXPECT_EQ(List().count("/mnt/a space"), 0u);
+}
+
+TEST_F(ResourceThresholdTest, WhatCannotBeReadSaysWhy) {
+  others_ = {OfNetwork("srv:/a", "/mnt/a")};
+  Start();
+  Fill(10, "\n1 error 116");
+  const v1::Resource stale = List()["/mnt/a space"];
+  EXPECT_EQ(stale.state(), v1::RESOURCE_UNREACHABLE);
+  EXPECT_EQ(stale.error(), "cannot be read: Stale file handle");
+  EXPECT_FALSE(stale.has_sampled_at());
+  Fill(10, "\n1 space 1 100");
+  EXPECT_EQ(List()["/mnt/a space"].state(), v1::RESOURCE_NORMAL);
+  EXPECT_EQ(List()["/mnt/a space"].error(), "");
+}
+
+TEST_F(ResourceThresholdTest, SingleOnesHaveLimitsOfTheirOwn) {
+  options_.resource_limits = {{"/mnt/bind", 85, 95, 80}, {"dump", 10, 20, 5}};
+  Start();
+  Fill(84);
+  EXPECT_TRUE(events_.empty());
+  Fill(85);
+  ASSERT_EQ(events_.size(), 1u);
+  EXPECT_EQ(events_[0].first.severity(), v1::WARNING);
+  Fill(80);
+  EXPECT_EQ(Count(EventPhase::kEnded), 0u);
+  EXPECT_EQ(List()["/srv/data space"].state(), v1::RESOURCE_WARNING);
+  Fill(79);
+  EXPECT_EQ(Count(EventPhase::kEnded), 1u);
+  const v1::Resource listed = List()["/srv/data space"];
+  EXPECT_EQ(listed.state(), v1::RESOURCE_NORMAL);
+  EXPECT_EQ(listed.raise_percent(), 85u);
+  EXPECT_EQ(listed.critical_percent(), 95u);
+  EXPECT_EQ(listed.clear_percent(), 80u);
+  EXPECT_EQ(listed.used(), 79'000u);
+  EXPECT_EQ(listed.unit(), "bytes");
+  for (const auto& detector : detectors_)
+    detector->OnSpace({.id = "ceph:f51d/dump", .name = "dump", .used_bytes = 20, .total_bytes = 100});
+  EXPECT_EQ(events_.back().first.severity(), v1::CRITICAL);
+  EXPECT_EQ(List()["dump space"].type(), "ceph_pool");
+}
+
+TEST_F(ResourceThresholdTest, WhatIsUnmountedIsOverAndNoLongerListed) {
+  Start();
+  Fill(80);
+  ASSERT_EQ(Count(EventPhase::kOpened), 1u);
+  Filesystem other = mounted_[0];
+  other.id = "fs:other";
+  other.points = {"/other"};
+  mounted_ = {other};
+  Fill(10);
+  Tick();
+  EXPECT_EQ(Count(EventPhase::kEnded), 1u);
+  EXPECT_EQ(List().count("/srv/data space"), 0u);
+  EXPECT_EQ(List().count("/other space"), 1u);
 }
 
 class PeriodicTest : public NodeFixture {

@@ -91,5 +91,30 @@ TEST_F(FilesystemsTest, ReadOnlyIsTheFilesystemsOwnState) {
   }
 }
 
+TEST_F(FilesystemsTest, ThoseWithoutADiskAreFoundWithAnIdentity) {
+  tree_.Write("proc/self/mountinfo",
+              "25 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n"
+              "26 25 0:22 / /proc rw - proc proc rw\n"
+              "29 25 0:50 / /tmp rw - tmpfs tmpfs rw\n"
+              "30 25 0:51 / /mnt/nfs rw - nfs4 srv:/export rw\n"
+              "31 25 0:51 /sub /mnt/sub ro - nfs4 srv:/export rw\n"
+              "32 25 0:52 / /mnt/ro rw - cifs //srv/share ro\n"
+              "33 25 0:53 / /auto rw - autofs systemd-1 rw\n"
+              "34 33 0:54 / /auto rw - nfs4 srv:/auto rw\n"
+              "35 25 0:55 / /hidden rw - tmpfs tmpfs rw\n"
+              "36 35 0:56 / /hidden rw - ceph 10.0.0.1:6789:/ rw\n"
+              "37 25 0:57 / /sys/fs/fuse/connections rw - fusectl fusectl rw\n"
+              "38 25 0:58 / /home/a rw - fuse.sshfs host:/a rw\n");
+  const auto mounted = table_->MountedWithoutDisk("node-a");
+  ASSERT_EQ(mounted.size(), 5u);
+  EXPECT_EQ(mounted[0].id, "fs:tmpfs:/tmp@node-a");
+  EXPECT_EQ(mounted[0].disk, 0u);
+  EXPECT_EQ(mounted[1].id, "nfs:srv:/export");
+  EXPECT_THAT(mounted[1].points, ElementsAre("/mnt/nfs", "/mnt/sub"));
+  EXPECT_TRUE(mounted[2].read_only);
+  EXPECT_EQ(mounted[3].id, "fs:ceph:10.0.0.1:6789:/");
+  EXPECT_EQ(mounted[4].id, "fs:fuse.sshfs:/home/a@node-a");
+}
+
 }  // namespace
 }  // namespace ffdc
