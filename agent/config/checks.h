@@ -16,10 +16,10 @@ Result<> CheckSocketPath(std::string_view value);
 Result<> CheckStoreUrl(std::string_view value);
 Result<> CheckLogLevel(std::string_view value);
 Result<> CheckDeviceEntry(std::string_view value);
-Result<> CheckUnit(std::string_view value);      // "nfs-server.service"
-Result<> CheckEndpoint(std::string_view value);  // "10.0.0.1:3260", "[fd00::1]:2379"
-Result<> CheckDbUrl(std::string_view value);     // "embedded", "etcd://10.0.0.1:2379,10.0.0.2:2379"
-Result<> CheckListen(std::string_view value);    // "10.0.0.1:7420"; empty: not at all
+Result<> CheckUnit(std::string_view value);        // "nfs-server.service"
+Result<> CheckEndpoint(std::string_view value);    // "10.0.0.1:3260", "[fd00::1]:2379"
+Result<> CheckDbUrl(std::string_view value);       // "embedded", "etcd://10.0.0.1:2379,10.0.0.2:2379"
+Result<> CheckListen(std::string_view value);      // "10.0.0.1:7420"; empty: not at all
 Result<> CheckSubscriber(std::string_view value);  // "https://hooks.example.org/ffdc"
 Result<> CheckSeverity(std::string_view value);
 Result<> CheckOptionalPath(std::string_view value);

@@ -277,8 +277,9 @@ std::string IncidentManager::SameFailure(const v1::Event& event) const {
   return subjects_.Find(event, false, [&](const std::string& id) {
     const auto& events = incidents_.at(id).events();
     return std::any_of(events.begin(), events.end(), [&](const v1::Event& known) {
-      const auto [first, second] = std::minmax(known.first_mono_ns(), event.first_mono_ns());
-      return SameCondition(known, event) && second - first <= kSameFailureNs;
+      const uint64_t first_ns = std::min(known.first_mono_ns(), event.first_mono_ns());
+      const uint64_t last_ns = std::max(known.first_mono_ns(), event.first_mono_ns());
+      return SameCondition(known, event) && last_ns - first_ns <= kSameFailureNs;
     });
   });
 }

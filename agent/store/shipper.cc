@@ -11,8 +11,8 @@
 #include <map>
 #include <set>
 
-#include "base/uuid.h"
 #include "base/backoff.h"
+#include "base/uuid.h"
 #include "store/spool_queue.h"
 #include "store/store_args.h"
 #include "store/store_health.h"

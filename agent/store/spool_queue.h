@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "ffdc/v1/capture.pb.h"
 #include "base/backoff.h"
+#include "ffdc/v1/capture.pb.h"
 
 namespace ffdc {
 

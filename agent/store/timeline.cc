@@ -154,8 +154,7 @@ void Timeline::AddEvent(const v1::Event& event) {
 void Timeline::AddIncident(const v1::Incident& incident) {
   if (!incident.origin_node().empty()) origin_ = incident.origin_node();
   for (const v1::Event& event : incident.events()) AddEvent(event);
-  for (const std::string& missing : incident.completeness().missing())
-    Note("no capture of " + missing);
+  for (const std::string& missing : incident.completeness().missing()) Note("no capture of " + missing);
 }
 
 void Timeline::AddArchive(const std::string& node, ByteSource& archive) {
@@ -178,14 +177,13 @@ void Timeline::AddKernelLog(const std::string& node, std::string_view text) {
     if (!TimeUtil::FromString(std::string(NextWord(line)), &time)) continue;
     const int64_t wall_ns = TimeUtil::TimestampToNanoseconds(time);
     if (failure_ns != 0 && wall_ns < Minus(failure_ns, kKernelLogBeforeNs)) continue;
-    kept.emplace_back(wall_ns, line);
+    kept.emplace_back(wall_ns, Trim(line));
     if (kept.size() <= kMaxKernelLines) continue;
     kept.pop_front();
     ++cut;
   }
   for (const auto& [wall_ns, line] : kept) Add(node, wall_ns, "kernel_log", std::string(line));
-  if (cut != 0)
-    Note(std::to_string(cut) + " older lines of the kernel log of " + node + " are left out");
+  if (cut != 0) Note(std::to_string(cut) + " older lines of the kernel log of " + node + " are left out");
 }
 
 // Also takes out what is there twice: an event's evidence and a manifest's last I/Os overlap.

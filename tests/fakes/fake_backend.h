@@ -107,9 +107,13 @@ class FakeBackend final : public ControlBackend {
     for (v1::Manifest& manifest : *detail.mutable_manifests()) {
       if (redacted_) {
         manifest.add_redacted("passwords");
-        manifest.mutable_files(0)->set_redactions(3);
-        manifest.mutable_files(0)->set_lines_cut(1);
-        manifest.mutable_files(1)->set_not_redacted(true);
+        v1::CapturedFile& text = *manifest.add_files();
+        text.set_name("kernel.log");
+        text.set_redactions(3);
+        text.set_lines_cut(1);
+        v1::CapturedFile& binary = *manifest.add_files();
+        binary.set_name("io-history.bin");
+        binary.set_not_redacted(true);
       }
       if (!encrypted_) continue;
       manifest.set_archive("capture.tar.zst.cms");

@@ -237,7 +237,7 @@ TEST(Settings, ErrorsSayWhereWhatAndWhatToDo) {
       {"[zzzzzzzz]",
        "f.toml:1: unknown section 'zzzzzzzz': known here: node, cluster, peer, tls, store, spool, control, "
        "devices, incident, "
-       "detect, watch, resource, periodic, recorder, capture, log"},
+       "detect, watch, resource, periodic, recorder, capture, alert, log"},
       {"quiet_after = \"5s\"", "f.toml:1: unknown key 'quiet_after': did you mean 'incident.quiet_after'?"},
       {"[spool]\nquiet_after = \"5s\"",
        "f.toml:2: unknown key 'spool.quiet_after': did you mean 'incident.quiet_after'?"},

@@ -138,7 +138,8 @@ v1::Event OfNode(v1::Event event, const std::string& node) {
 TEST_F(RemoteTest, OneFailureSeenByTwoNodesGoesOnInTheOlderIncident) {
   const std::string own = manager_->OnEvent(OfNode(Event("wwid:1", "e2"), "node-a"), false);
   manager_->Expect(own, {"node-b"});
-  const v1::Incident seed = Seed(Event("wwid:1", "e1"));
+  v1::Incident seed = Seed(Event("wwid:1", "e1"));
+  seed.set_id("01000000-0000-7000-8000-000000000001");
   ASSERT_LT(seed.id(), own);
   EXPECT_EQ(manager_->SameFailure(seed.events(0)), own);
   manager_->OpenRemote(seed);

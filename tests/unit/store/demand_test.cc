@@ -177,7 +177,8 @@ TEST_F(DemandTest, PullsAllOfAnIncidentAsOneTar) {
   std::vector<std::string> names;
   for (const auto& [name, data] : files) names.push_back(name.substr(id.size()));
   EXPECT_THAT(names, ElementsAre("/incident.json", "/node1/capture.tar.zst", "/node1/manifest.json",
-                                 "/node2/capture.tar.zst", "/node2/manifest.json"));
+                                 "/node2/capture.tar.zst", "/node2/manifest.json", "/timeline.jsonl",
+                                 "/timeline.txt"));
   EXPECT_EQ(Sha256Of(files.at(id + "/node1/capture.tar.zst")), manifest.archive_sha256());
 }
 
@@ -224,7 +225,7 @@ TEST_F(DemandTest, PullsFromTheSpoolWhatTheStoreDoesNotHaveYet) {
   const auto& id = manifest.incident_id();
   ASSERT_TRUE(PullTo(id, dir_ / "out.tar"));
   const auto files = Untar(dir_ / "out.tar");
-  EXPECT_EQ(files.size(), 3u);
+  EXPECT_EQ(files.size(), 5u);
   EXPECT_EQ(Sha256Of(files.at(id + "/node1/capture.tar.zst")), manifest.archive_sha256());
 }
 
