@@ -14,8 +14,6 @@
 namespace ffdc {
 namespace {
 
-constexpr int kMaxEvidence = 16;
-
 // blk_status_t (include/linux/blk_types.h): the device answered, but said no.
 constexpr uint8_t kStatusNoSpace = 3;
 constexpr uint8_t kStatusReservationConflict = 6;
@@ -198,20 +196,12 @@ class IoErrorDetector final : public Detector {
   }
 
   void AddEvidence(v1::Event& event, const ffdc_block_error& record) {
-    v1::Client client = world_.client(record.cgroup_id, record.cgroup_hierarchy);
+    const v1::Client client = world_.client(record.cgroup_id, record.cgroup_hierarchy);
     CountClient(event, client);  // of those sent one by one: storm control keeps the rest back
     if (event.evidence_size() >= kMaxEvidence) return;
     v1::FailedIo& io = *event.add_evidence();
-    io.set_time_mono_ns(record.header.time_ns);
-    io.set_time_wall_ns(world_.clock->WallOf(record.header.time_ns));
-    io.set_op(world_.op_name(record.op));
-    for (auto& name : world_.request_flag_names(record.rq_flags)) io.add_flags(std::move(name));
-    io.set_sector(record.sector);
-    io.set_len_bytes(record.len_bytes);
-    io.set_latency_ns(record.latency_ns);
-    io.set_status(world_.status_name(record.status));
+    io = FailedIoOf(world_, record, client);
     io.set_device(event.subject().name());
-    if (!client.type().empty()) *io.mutable_client() = std::move(client);
     sayings_.Explain(record.dev, io, event);
   }
 

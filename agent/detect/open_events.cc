@@ -114,6 +114,21 @@ void AddRelated(v1::Event& event, const DetectorWorld& world, uint32_t dev) {
   }
 }
 
+v1::FailedIo FailedIoOf(const DetectorWorld& world, const ffdc_block_error& record,
+                        const v1::Client& client) {
+  v1::FailedIo io;
+  io.set_time_mono_ns(record.header.time_ns);
+  io.set_time_wall_ns(world.clock->WallOf(record.header.time_ns));
+  io.set_op(world.op_name(record.op));
+  for (auto& name : world.request_flag_names(record.rq_flags)) io.add_flags(std::move(name));
+  io.set_sector(record.sector);
+  io.set_len_bytes(record.len_bytes);
+  io.set_latency_ns(record.latency_ns);
+  io.set_status(world.status_name(record.status));
+  if (!client.type().empty()) *io.mutable_client() = client;
+  return io;
+}
+
 void SetDisk(v1::Event& event, const DetectorWorld& world, uint32_t dev) {
   if (world.subject) *event.mutable_subject() = world.subject(dev);
   AddRelated(event, world, dev);

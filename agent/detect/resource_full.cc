@@ -38,7 +38,7 @@ class ResourceFullDetector final : public Detector {
       const auto& record = reinterpret_cast<const ffdc_block_error&>(header);
       if (record.status != kStatusNoSpace) return;
       const ffdc_storm_key key{record.dev, record.op, record.status, static_cast<uint16_t>(header.kind)};
-      Count(key, record.total, header.time_ns, world().client(record.cgroup_id, record.cgroup_hierarchy));
+      Count(key, record.total, header.time_ns, &record);
     } else if (header.kind == FFDC_FAULT_WRITEBACK) {
       const auto& record = reinterpret_cast<const ffdc_fs_error&>(header);
       if (record.error == ENOSPC || record.error == EDQUOT) HearWriteback(record);
@@ -48,7 +48,7 @@ class ResourceFullDetector final : public Detector {
   // Counts those too whose record was kept back or lost.
   void OnTick(const FailureTotals& totals) override {
     for (const auto& [key, entry] : totals) {
-      if (key.status == kStatusNoSpace) Count(key, entry.total, entry.last_ns, {});
+      if (key.status == kStatusNoSpace) Count(key, entry.total, entry.last_ns, nullptr);
     }
     events_.Tick(true);
   }
@@ -77,22 +77,54 @@ class ResourceFullDetector final : public Detector {
   [[nodiscard]] const DetectorWorld& world() const { return events_.world(); }
 
   // total: of this key, since the agent started.
-  void Count(const ffdc_storm_key& key, uint64_t total, uint64_t time_ns, const v1::Client& client) {
+  void Count(const ffdc_storm_key& key, uint64_t total, uint64_t time_ns, const ffdc_block_error* record) {
     uint64_t& counted = counted_[key];
     if (total < counted) counted = 0;  // the table was cleared
     const uint64_t more = total - counted;
     counted = total;
     if (!world().watched(key.dev)) return;
     const std::string event_key = "disk " + std::to_string(key.dev);
-    v1::Event* open = events_.Find(event_key);
+    const auto add = [&](v1::Event& event) {
+      if (more > 0) CountErrors(event, key, more);
+      if (record != nullptr) AddEvidence(event, *record);
+    };
     if (more > 0) {
-      open = Note(event_key, time_ns, more, "full: a write found no space", [&](v1::Event& fresh) {
-        fresh.set_severity(v1::CRITICAL);
-        SetFact(fresh, "answer", "ENOSPC");
-        SetDisk(fresh, world(), key.dev);
-      });
+      Note(
+          event_key, time_ns, more, "full: a write found no space",
+          [&](v1::Event& fresh) {
+            fresh.set_severity(v1::CRITICAL);
+            SetFact(fresh, "answer", "ENOSPC");
+            SetDisk(fresh, world(), key.dev);
+          },
+          add);
+    } else if (v1::Event* open = events_.Find(event_key); open != nullptr && record != nullptr) {
+      add(*open);  // the kernel's table was read before its record
+      events_.Publish(event_key);
     }
-    if (open != nullptr && !client.type().empty()) CountClient(*open, client);
+  }
+
+  void AddEvidence(v1::Event& event, const ffdc_block_error& record) const {
+    const v1::Client client = world().client(record.cgroup_id, record.cgroup_hierarchy);
+    if (!client.type().empty()) CountClient(event, client);
+    if (event.evidence_size() >= kMaxEvidence) return;
+    v1::FailedIo& io = *event.add_evidence();
+    io = FailedIoOf(world(), record, client);
+    io.set_device(event.subject().name());
+  }
+
+  void CountErrors(v1::Event& event, const ffdc_storm_key& key, uint64_t more) const {
+    const std::string op = world().op_name(key.op);
+    auto& errors = *event.mutable_errors();
+    auto known =
+        std::find_if(errors.begin(), errors.end(), [&op](const auto& error) { return error.op() == op; });
+    if (known == errors.end()) {
+      v1::ErrorCount& fresh = *errors.Add();
+      fresh.set_op(op);
+      fresh.set_status(world().status_name(key.status));
+      fresh.set_blk_status(key.status);
+      known = errors.end() - 1;
+    }
+    known->set_count(known->count() + more);
   }
 
   void HearWriteback(const ffdc_fs_error& record) {
@@ -119,20 +151,21 @@ class ResourceFullDetector final : public Detector {
          });
   }
 
-  // nullptr: too many are open already; then it is in the counts of the kernel alone.
-  v1::Event* Note(const std::string& key, uint64_t time_ns, uint64_t count, const std::string& what,
-                  const OpenEvents::Fill& fill) {
+  // Where too many are open already, it is in the counts of the kernel alone. add: to an event that
+  // may be open already.
+  void Note(const std::string& key, uint64_t time_ns, uint64_t count, const std::string& what,
+            const OpenEvents::Fill& fill, const OpenEvents::Fill& add = {}) {
     if (events_.Find(key) == nullptr && keys_.size() >= kMaxOpen)
       std::erase_if(keys_, [this](const std::string& old) { return events_.Find(old) == nullptr; });
-    if (events_.Find(key) == nullptr && keys_.size() >= kMaxOpen) return nullptr;
+    if (events_.Find(key) == nullptr && keys_.size() >= kMaxOpen) return;
     keys_.insert(key);
     v1::Event& event = events_.Note(key, time_ns, count, [&](v1::Event& fresh) {
       SetFact(fresh, "resource", "space");
       fill(fresh);
     });
+    if (add) add(event);
     event.set_summary(event.subject().name() + ": " + what);
     events_.Publish(key);
-    return &event;
   }
 
   OpenEvents events_;

@@ -203,7 +203,7 @@ class IncidentTest(E2eTest):
         error = incident["events"][0]["errors"][0]
         self.assertEqual((error["op"], int(error["count"])), ("write", count))
         self.assertIn("space", error["status"])
-        self.assertEqual(incident["severity"], "WARNING", "no room is a matter of resources")
+        self.assertEqual((incident["kind"], incident["severity"]), ("resource.threshold", "CRITICAL"))
 
     def test_records_reach_user_space_only_on_failure(self):
         disk = self.disk()
