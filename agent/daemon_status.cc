@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 
 #include "base/clock.h"
@@ -210,7 +211,8 @@ void Daemon::OnDeletedElsewhere(const std::string& id) {
   const v1::Incident* incident = incidents_->Get(id);
   if (incident == nullptr || incident->pinned()) return;
   shipper_->Remove(id, [this, id](const Result<uint64_t>& freed) {
-    if (!freed)
+    // The other node may have taken all of it out of the store.
+    if (!freed && freed.error().code != ENOENT)
       return spdlog::warn("incident {}, deleted on another node, is kept: {}", id, freed.error().message);
     incidents_->Forget(id);
     index_->Delete(id);
