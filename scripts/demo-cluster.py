@@ -6,6 +6,7 @@ happened; cleans up after itself."""
 
 import os
 import sys
+import tarfile
 import unittest
 
 if len(sys.argv) != 2:
@@ -39,6 +40,15 @@ class Demo(ClusterTest):
         verified = c.ctl("incident", "verify", incident_id)
         print(verified.stdout)
         self.assertEqual(verified.returncode, 0)
+        say("5. What all three saw, in one order of time (ffdcctl incident pull; the last lines of timeline.txt)")
+        archive = os.path.join(self.folder, "incident.tar")
+        pulled = c.ctl("incident", "pull", incident_id, "--output", archive)
+        self.assertEqual(pulled.returncode, 0, pulled.stderr)
+        with tarfile.open(archive) as tar:
+            lines = tar.extractfile(f"{incident_id}/timeline.txt").read().decode().splitlines()
+        heads = [line for line in lines if line.startswith("#")]
+        shown = [line for line in lines if not line.startswith("#") and "  kernel_log  " not in line]
+        print("\n".join(heads + shown[-24:]))
 
 
 result = unittest.TextTestRunner(stream=sys.stderr, verbosity=0).run(Demo())

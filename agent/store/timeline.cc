@@ -112,7 +112,10 @@ void Timeline::Add(const std::string& node, int64_t node_wall_ns, const char* so
 }
 
 void Timeline::AddIo(const std::string& node, const v1::FailedIo& io) {
-  Add(node, io.time_wall_ns(), "io", IoText(io));
+  // An event's evidence and a manifest's last I/Os overlap; the former tells whose it was.
+  const auto [known, fresh] = ios_.try_emplace({node, io.time_mono_ns(), io.sector()}, entries_.size());
+  if (fresh) return Add(node, io.time_wall_ns(), "io", IoText(io));
+  if (!io.client().name().empty()) entries_[known->second].text = PlainText(IoText(io));
 }
 
 void Timeline::AddCapture(const v1::Manifest& manifest) {
@@ -154,7 +157,10 @@ void Timeline::AddEvent(const v1::Event& event) {
 void Timeline::AddIncident(const v1::Incident& incident) {
   if (!incident.origin_node().empty()) origin_ = incident.origin_node();
   for (const v1::Event& event : incident.events()) AddEvent(event);
-  for (const std::string& missing : incident.completeness().missing()) Note("no capture of " + missing);
+  for (const std::string& missing : incident.completeness().missing()) {
+    // The description may be older than the capture.
+    if (!nodes_.contains(missing.substr(0, missing.find(": ")))) Note("no capture of " + missing);
+  }
 }
 
 void Timeline::AddArchive(const std::string& node, ByteSource& archive) {
@@ -186,15 +192,12 @@ void Timeline::AddKernelLog(const std::string& node, std::string_view text) {
   if (cut != 0) Note(std::to_string(cut) + " older lines of the kernel log of " + node + " are left out");
 }
 
-// Also takes out what is there twice: an event's evidence and a manifest's last I/Os overlap.
 void Timeline::Sort() {
   const auto key = [](const Entry& entry) {
     return std::tie(entry.wall_ns, entry.node, entry.source, entry.text);
   };
   std::sort(entries_.begin(), entries_.end(),
             [&key](const Entry& a, const Entry& b) { return key(a) < key(b); });
-  const auto same = [&key](const Entry& a, const Entry& b) { return key(a) == key(b); };
-  entries_.erase(std::unique(entries_.begin(), entries_.end(), same), entries_.end());
 }
 
 std::string Timeline::Jsonl() {

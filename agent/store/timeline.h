@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "base/result.h"
@@ -61,6 +62,8 @@ class Timeline {
   std::string origin_;
   std::map<std::string, Node> nodes_;
   std::vector<Entry> entries_;
+  std::map<std::tuple<std::string, uint64_t, uint64_t>, size_t>
+      ios_;  // node, time, sector: index in entries_
   std::vector<std::string> notes_;
 };
 
