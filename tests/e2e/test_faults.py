@@ -93,13 +93,13 @@ class FaultsTest(E2eTest):
         self.assertEqual(disk.read(3, stride=2), 3)
         self.assertEqual(self.wait_event(agent, "io.error")["severity"], "CRITICAL")
 
-    def test_no_space_is_a_warning(self):
+    def test_no_space_is_a_matter_of_resources(self):
         disk = self.fault_disk()
         agent = self.agent([disk])
         disk.set("enospc")
         self.assertEqual(disk.write(3), 3)
-        event = self.wait_event(agent, "io.error")
-        self.assertEqual((event["severity"], event["errors"][0]["op"]), ("WARNING", "write"))
+        event = self.wait_event(agent, "resource.threshold")
+        self.assertEqual((event["severity"], event["errors"][0]["op"]), ("CRITICAL", "write"))
 
     def test_a_slow_disk_is_not_stalled(self):
         disk = self.fault_disk()
