@@ -15,7 +15,6 @@ namespace ffdc {
 namespace {
 
 // blk_status_t (include/linux/blk_types.h): the device answered, but said no.
-constexpr uint8_t kStatusNoSpace = 3;
 constexpr uint8_t kStatusReservationConflict = 6;
 constexpr uint8_t kOpRead = 0;
 constexpr uint8_t kOpWrite = 1;

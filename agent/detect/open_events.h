@@ -63,6 +63,8 @@ void CountClient(v1::Event& event, const v1::Client& client);
 void AddRelated(v1::Event& event, const DetectorWorld& world, uint32_t dev);
 // A disk as the event's subject, with what lies below and above it.
 void SetDisk(v1::Event& event, const DetectorWorld& world, uint32_t dev);
+// blk_status_t (include/linux/blk_types.h): the device answered, but has no room.
+inline constexpr uint8_t kStatusNoSpace = 3;
 // One failed request as evidence, without the name of its device.
 v1::FailedIo FailedIoOf(const DetectorWorld& world, const ffdc_block_error& record, const v1::Client& client);
 inline constexpr int kMaxEvidence = 16;  // of one event

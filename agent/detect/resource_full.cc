@@ -19,7 +19,6 @@
 namespace ffdc {
 namespace {
 
-constexpr uint8_t kStatusNoSpace = 3;  // blk_status_t
 constexpr size_t kMaxOpen = 256;
 
 struct KeyOrder {

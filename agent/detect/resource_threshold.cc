@@ -25,7 +25,6 @@ constexpr uint64_t kIntervalNs = 10'000'000'000;
 // A worker that hangs in the kernel stays there: not one more every ten seconds.
 constexpr uint64_t kAfterHangNs = 600'000'000'000;
 constexpr std::chrono::seconds kDeadline{5};
-constexpr uint8_t kStatusNoSpace = 3;  // blk_status_t
 
 // Rounded up, as df(1) has it. Nothing is full of nothing.
 uint32_t Percent(uint64_t used, uint64_t total) {
