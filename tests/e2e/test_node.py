@@ -31,7 +31,7 @@ class NodeTest(E2eTest):
 
     def test_a_filesystem_that_fills_up_is_told_once_a_crossing(self):
         disk, mount = self.ext4()
-        agent = self.agent([disk])
+        agent = self.agent([disk], config={"watch": {"filesystems": [mount.path]}})
         mount.fill()
         event = self.wait_event(agent, "resource.threshold", severity="CRITICAL")
         self.assertEqual(event["domain"], "RESOURCE")
