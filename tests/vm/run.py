@@ -124,6 +124,8 @@ def _arguments():
     parser.add_argument("-k", "--kernel", choices=expect.KERNELS, help="only this kernel")
     parser.add_argument("-t", "--test", action="append",
                         help="only tests whose name matches (* and ? allowed); may be repeated")
+    parser.add_argument("-x", "--leave-out", action="append", default=[],
+                        help="no tests whose name matches; may be repeated")
     parser.add_argument("-j", "--machines", type=int, default=2, help="machines at a time (default 2)")
     parser.add_argument("-p", "--patience", type=int, default=2,
                         help="allow so many times the time that expectations name (default 2: emulated guests are "
@@ -143,6 +145,10 @@ def main():
     arguments = _arguments()
     try:
         tests = discover(arguments.test or ["*"])
+        left_out = {test.folder for test in discover(arguments.leave_out)}
+        tests = [test for test in tests if test.folder not in left_out]
+        if left_out:
+            print(f"vm: {len(left_out)} tests left out as asked: {', '.join(arguments.leave_out)}")
         if not tests:
             sys.exit(f"vm: no test is named '{' '.join(arguments.test)}'; --list names them")
         if arguments.list:
