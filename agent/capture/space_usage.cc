@@ -86,6 +86,7 @@ class Walker {
   void Enter(const Waiting& folder) {
     const Folder entries = OpenFolder(folder.path);
     if (!entries) return;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread has the stream, see readdir(3)
     while (const dirent* entry = readdir(entries.get())) {
       if (IsDot(entry->d_name)) continue;
       if (walk_.entries >= max_entries_ || Steady::now() >= end_) {
@@ -162,6 +163,7 @@ OpenFiles FindOpenFiles(const std::filesystem::path& proc, const std::string& po
   for (const std::string& process : FolderEntries(proc)) {
     const auto pid = ParseNumber<uint32_t>(process);
     const Folder fds = pid ? OpenFolder((proc / process / "fd").string()) : nullptr;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): as above
     while (const dirent* entry = fds ? readdir(fds.get()) : nullptr) {
       const auto fd = ParseNumber<uint32_t>(entry->d_name);
       if (!fd) continue;

@@ -105,7 +105,8 @@ Result<std::string> ReadFromArchive(ByteSource& archive, std::string_view name, 
   return Fail("it holds no " + std::string(name), ENOENT);
 }
 
-void Timeline::Add(const std::string& node, int64_t node_wall_ns, const char* source, std::string text) {
+void Timeline::Add(const std::string& node, int64_t node_wall_ns, const char* source,
+                   const std::string& text) {
   const auto known = nodes_.find(node);
   const int64_t offset_ns = known == nodes_.end() ? 0 : known->second.offset.offset_ns();
   entries_.push_back({Minus(node_wall_ns, offset_ns), PlainText(node), source, PlainText(text)});
@@ -246,7 +247,13 @@ std::string Timeline::Text() {
     source.resize(std::max<size_t>(source.size(), 10), ' ');
     std::string node = entry.node;
     node.resize(width, ' ');
-    text += FormatWallNs(entry.wall_ns) + "  " + node + "  " + source + "  " + entry.text + "\n";
+    text.append(FormatWallNs(entry.wall_ns))
+        .append("  ")
+        .append(node)
+        .append("  ")
+        .append(source)
+        .append("  ");
+    text.append(entry.text).append("\n");
   }
   return text;
 }

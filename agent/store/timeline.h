@@ -54,7 +54,7 @@ class Timeline {
     int64_t failure_wall_ns = 0;  // of its own clock; 0: not known
   };
 
-  void Add(const std::string& node, int64_t node_wall_ns, const char* source, std::string text);
+  void Add(const std::string& node, int64_t node_wall_ns, const char* source, const std::string& text);
   void AddIo(const std::string& node, const v1::FailedIo& io);
   void AddEvent(const v1::Event& event);
   void Sort();
