@@ -228,7 +228,8 @@ std::string Timeline::Jsonl() {
 std::string Timeline::Text() {
   Sort();
   std::string text = "# Times are of the wall clock of " +
-                     (origin_.empty() ? "the origin, which is not known" : origin_) + ", where it failed.\n";
+                     (origin_.empty() ? "the origin, which is not known" : PlainText(origin_)) +
+                     ", where it failed.\n";
   for (const auto& [name, node] : nodes_) {
     if (name == origin_) continue;
     text += "# " + PlainText(name) + ": ";

@@ -116,6 +116,15 @@ TEST(TimelineTest, TheNewestLinesAreKeptAndTheOthersCounted) {
   EXPECT_THAT(timeline.Text(), HasSubstr("# 3 older lines of the kernel log of a are left out"));
 }
 
+TEST(TimelineTest, NothingInItCommandsATerminal) {
+  v1::Manifest manifest = MakeManifest("a", 0);
+  manifest.set_node("\x1b[31m");
+  manifest.set_origin_node("\x1b[31m");
+  Timeline timeline;
+  timeline.AddCapture(manifest);
+  EXPECT_THAT(timeline.Text(), Not(HasSubstr("\x1b")));
+}
+
 TEST(TimelineTest, AnArchiveThatIsNoneIsNoted) {
   const TempDir dir;
   std::ofstream(dir / "capture.tar.zst") << "no archive at all";
