@@ -138,6 +138,9 @@ class EtcdDb final : public ClusterDb {
     // Each session a connection of its own: the one before may be half dead.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     const auto channel = grpc::CreateCustomChannel(target_, credentials_, arguments);
+    // The process's first one stays. With the last channel gRPC 1.51 ends the threads of its callbacks, and
+    // counts one reference too few if another channel starts them again meanwhile (CallbackAlternativeCQ).
+    static const std::shared_ptr<grpc::Channel> kept = channel;
     kv_ = pb::KV::NewStub(channel);
     lease_ = pb::Lease::NewStub(channel);
     watch_ = pb::Watch::NewStub(channel);
