@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -19,6 +20,16 @@ Result<Fd> OpenFile(const fs::path& path, int flags, mode_t mode = 0) {
   Fd fd(open(path.c_str(), flags | O_CLOEXEC, mode));
   if (!fd.valid()) return FailErrno("cannot open " + path.string());
   return fd;
+}
+
+std::string HexText(const unsigned char* bytes, size_t size) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string text;
+  for (size_t i = 0; i < size; ++i) {
+    text += kHex[bytes[i] >> 4];
+    text += kHex[bytes[i] & 15];
+  }
+  return text;
 }
 
 EVP_MD_CTX* Context(void* context) { return static_cast<EVP_MD_CTX*>(context); }
@@ -179,13 +190,15 @@ std::string Sha256::HexDigest() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
   unsigned size = 0;
   EVP_DigestFinal_ex(Context(context_), bytes.data(), &size);
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string text;
-  for (unsigned i = 0; i < size; ++i) {
-    text += kHex[bytes[i] >> 4];
-    text += kHex[bytes[i] & 15];
-  }
-  return text;
+  return HexText(bytes.data(), size);
+}
+
+std::string HmacSha256(std::string_view key, std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), bytes.data(), &size);
+  return HexText(bytes.data(), size);
 }
 
 Result<std::string> Sha256File(const fs::path& path, uint64_t* size_bytes) {

@@ -75,4 +75,7 @@ class Sha256 {
   void* context_;
 };
 
+// Lower-case hex HMAC-SHA256 (RFC 2104).
+std::string HmacSha256(std::string_view key, std::string_view text);
+
 }  // namespace ffdc

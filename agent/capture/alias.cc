@@ -2,12 +2,12 @@
 #include "capture/alias.h"
 
 #include <arpa/inet.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+
+#include "base/fs.h"
 
 namespace ffdc {
 namespace {
@@ -73,18 +73,8 @@ bool Stays(const Address16& address) {
 }  // namespace
 
 std::string Aliaser::AliasOf(std::string_view kind, std::string_view name) const {
-  const std::string text = std::string(kind) + ":" + std::string(name);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
-  unsigned size = 0;
-  HMAC(EVP_sha256(), rules_.secret.data(), static_cast<int>(rules_.secret.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &size);
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string alias = std::string(kind) + "-";
-  for (size_t i = 0; i < kAliasBytes; ++i) {
-    alias += kHex[mac[i] >> 4];
-    alias += kHex[mac[i] & 15];
-  }
-  return alias;
+  const std::string mac = HmacSha256(rules_.secret, std::string(kind) + ":" + std::string(name));
+  return std::string(kind) + "-" + mac.substr(0, 2 * kAliasBytes);
 }
 
 size_t Aliaser::Address(std::string_view text, std::string* alias) const {

@@ -16,6 +16,7 @@
 #include <climits>
 #include <ctime>
 
+#include "base/freed.h"
 #include "base/fs.h"
 
 namespace ffdc {
@@ -23,16 +24,9 @@ namespace {
 
 constexpr int kMinRsaBits = 2048;
 
-template <auto kFree>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free>>;
-using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
-using CmsPtr = std::unique_ptr<CMS_ContentInfo, Deleter<CMS_ContentInfo_free>>;
+using BioPtr = std::unique_ptr<BIO, Freed<BIO_free>>;
+using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
+using CmsPtr = std::unique_ptr<CMS_ContentInfo, Freed<CMS_ContentInfo_free>>;
 
 // What OpenSSL says to it; empties its queue, so that nothing is taken for the next error.
 Unexpected Failed(const std::string& what) {

@@ -2,13 +2,12 @@
 #include "cluster/webhook.h"
 
 #include <curl/curl.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <array>
 #include <cerrno>
 #include <memory>
 
+#include "base/freed.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "ffdc/v1/capture.pb.h"
@@ -19,10 +18,6 @@ namespace {
 constexpr long kConnectMs = 5000;
 constexpr long kWholeMs = 10000;
 constexpr size_t kMaxSecretBytes = 4096;
-
-struct FreeCurl {
-  void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
-};
 
 class Headers {
  public:
@@ -50,7 +45,7 @@ Result<std::string> Post(const v1::WebhookPost& post) {
       return Fail(post.secret_file() + " holds no secret: write one line to it", EINVAL);
     headers.Add("X-FFDC-Signature: " + Signature(Trim(secret), post.body()));
   }
-  const std::unique_ptr<CURL, FreeCurl> curl(curl_easy_init());
+  const std::unique_ptr<CURL, Freed<curl_easy_cleanup>> curl(curl_easy_init());
   if (!curl) return Fail("cannot start libcurl", ENOMEM);
   std::array<char, CURL_ERROR_SIZE> why{};
   const auto set = [&curl](CURLoption option, auto value) { curl_easy_setopt(curl.get(), option, value); };
@@ -91,17 +86,7 @@ std::string ServerOf(std::string_view url) {
 }
 
 std::string Signature(std::string_view secret, std::string_view body) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
-  unsigned int length = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(body.data()), body.size(), mac.data(), &length);
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string text = "sha256=";
-  for (unsigned int i = 0; i < length; ++i) {
-    text += kHex[mac[i] >> 4];
-    text += kHex[mac[i] & 15];
-  }
-  return text;
+  return "sha256=" + HmacSha256(secret, body);
 }
 
 }  // namespace ffdc
