@@ -143,20 +143,12 @@ class FsErrorDetector final : public Detector {
 
   void Begin(v1::Event& event, const Filesystem& filesystem, const std::string& type,
              const std::string& detail) const {
-    v1::Subject& subject = *event.mutable_subject();
-    subject.set_type("filesystem");
-    subject.set_id(filesystem.id);
-    subject.set_name(filesystem.points.empty() ? filesystem.device : filesystem.points.front());
-    for (const std::string& point : filesystem.points) event.add_related_ids("mount:" + point);
-    if (filesystem.disk != 0) {
-      event.add_related_ids(world().subject(filesystem.disk).id());
-      for (std::string& id : world().related(filesystem.disk)) event.add_related_ids(std::move(id));
-    }
+    SetFilesystem(event, world(), filesystem);
     const std::string& known_type = filesystem.type.empty() ? type : filesystem.type;
     if (!known_type.empty()) SetFact(event, "fs_type", known_type);
     SetFact(event, "device", filesystem.device);
-    event.set_summary(subject.name() + " (" + (known_type.empty() ? "filesystem" : known_type) + " on " +
-                      filesystem.device + "): " + detail);
+    event.set_summary(event.subject().name() + " (" + (known_type.empty() ? "filesystem" : known_type) +
+                      " on " + filesystem.device + "): " + detail);
   }
 
   static bool HasFact(const v1::Event& event, std::string_view name) {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
 
 #include "detect/detector.h"
 #include "detect/device_sayings.h"
@@ -18,12 +17,6 @@ namespace {
 constexpr uint8_t kStatusReservationConflict = 6;
 constexpr uint8_t kOpRead = 0;
 constexpr uint8_t kOpWrite = 1;
-
-struct KeyOrder {
-  bool operator()(const ffdc_storm_key& a, const ffdc_storm_key& b) const {
-    return std::tie(a.dev, a.op, a.status, a.source) < std::tie(b.dev, b.op, b.status, b.source);
-  }
-};
 
 // Nothing is broken: resource_full.cc tells of it.
 bool IsFull(const ffdc_storm_key& key) { return key.status == kStatusNoSpace; }
@@ -83,7 +76,7 @@ class IoErrorDetector final : public Detector {
   };
   struct Device {
     v1::Event event;
-    std::map<ffdc_storm_key, KeyCount, KeyOrder> counts;
+    std::map<ffdc_storm_key, KeyCount, StormKeyOrder> counts;
     bool changed = false;
   };
 
@@ -207,8 +200,8 @@ class IoErrorDetector final : public Detector {
   DetectorWorld world_;
   EventSink sink_;
   DeviceSayings sayings_;
-  std::map<uint32_t, Device> devices_;                  // with an open event
-  std::map<ffdc_storm_key, Totals, KeyOrder> settled_;  // counted in events that have ended
+  std::map<uint32_t, Device> devices_;                       // with an open event
+  std::map<ffdc_storm_key, Totals, StormKeyOrder> settled_;  // counted in events that have ended
 };
 
 FFDC_REGISTER_DETECTOR("io.error",

@@ -114,6 +114,17 @@ void AddRelated(v1::Event& event, const DetectorWorld& world, uint32_t dev) {
   }
 }
 
+void SetFilesystem(v1::Event& event, const DetectorWorld& world, const Filesystem& filesystem) {
+  v1::Subject& subject = *event.mutable_subject();
+  subject.set_type("filesystem");
+  subject.set_id(filesystem.id);
+  subject.set_name(filesystem.points.empty() ? filesystem.device : filesystem.points.front());
+  for (const std::string& point : filesystem.points) event.add_related_ids("mount:" + point);
+  if (filesystem.disk == 0) return;
+  event.add_related_ids(world.subject(filesystem.disk).id());
+  for (std::string& id : world.related(filesystem.disk)) event.add_related_ids(std::move(id));
+}
+
 v1::FailedIo FailedIoOf(const DetectorWorld& world, const ffdc_block_error& record,
                         const v1::Client& client) {
   v1::FailedIo io;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <tuple>
 
 #include "detect/detector.h"
 #include "ffdc/v1/incident.pb.h"
@@ -61,8 +62,16 @@ class OpenEvents {
 void CountClient(v1::Event& event, const v1::Client& client);
 // What lies below and above a disk that is the event's subject.
 void AddRelated(v1::Event& event, const DetectorWorld& world, uint32_t dev);
+// A filesystem as the event's subject, with where it is mounted, and its disk with what lies below and
+// above that.
+void SetFilesystem(v1::Event& event, const DetectorWorld& world, const Filesystem& filesystem);
 // A disk as the event's subject, with what lies below and above it.
 void SetDisk(v1::Event& event, const DetectorWorld& world, uint32_t dev);
+struct StormKeyOrder {
+  bool operator()(const ffdc_storm_key& a, const ffdc_storm_key& b) const {
+    return std::tie(a.dev, a.op, a.status, a.source) < std::tie(b.dev, b.op, b.status, b.source);
+  }
+};
 // blk_status_t (include/linux/blk_types.h): the device answered, but has no room.
 inline constexpr uint8_t kStatusNoSpace = 3;
 // One failed request as evidence, without the name of its device.

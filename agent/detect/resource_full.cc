@@ -9,7 +9,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <tuple>
 
 #include "base/fs.h"
 #include "detect/detector.h"
@@ -20,12 +19,6 @@ namespace ffdc {
 namespace {
 
 constexpr size_t kMaxOpen = 256;
-
-struct KeyOrder {
-  bool operator()(const ffdc_storm_key& a, const ffdc_storm_key& b) const {
-    return std::tie(a.dev, a.op, a.status, a.source) < std::tie(b.dev, b.op, b.status, b.source);
-  }
-};
 
 class ResourceFullDetector final : public Detector {
  public:
@@ -139,14 +132,7 @@ class ResourceFullDetector final : public Detector {
                    filesystem.type.empty()
                        ? std::string(record.fs_type, strnlen(record.fs_type, sizeof record.fs_type))
                        : filesystem.type);
-           v1::Subject& subject = *fresh.mutable_subject();
-           subject.set_type("filesystem");
-           subject.set_id(filesystem.id);
-           subject.set_name(filesystem.points.empty() ? filesystem.device : filesystem.points.front());
-           for (const std::string& point : filesystem.points) fresh.add_related_ids("mount:" + point);
-           if (filesystem.disk == 0) return;
-           fresh.add_related_ids(world().subject(filesystem.disk).id());
-           for (std::string& id : world().related(filesystem.disk)) fresh.add_related_ids(std::move(id));
+           SetFilesystem(fresh, world(), filesystem);
          });
   }
 
@@ -169,7 +155,7 @@ class ResourceFullDetector final : public Detector {
 
   OpenEvents events_;
   std::set<std::string> keys_;  // of the open events, and of some that have ended
-  std::map<ffdc_storm_key, uint64_t, KeyOrder> counted_;
+  std::map<ffdc_storm_key, uint64_t, StormKeyOrder> counted_;
 };
 
 FFDC_REGISTER_DETECTOR("resource.full",

@@ -2,6 +2,7 @@
 // resource.threshold: a filesystem, a thin pool or the store's Ceph pool is filled over its limit.
 // One event a crossing: it opens at raise_percent, is critical from critical_percent on, and ends
 // below clear_percent.
+#include <google/protobuf/util/time_util.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,12 +33,6 @@ uint32_t Percent(uint64_t used, uint64_t total) {
   const auto exact = static_cast<long double>(used) * 100 / static_cast<long double>(total);
   const auto whole = static_cast<uint32_t>(exact);
   return exact > whole ? whole + 1 : whole;
-}
-
-void SetTime(v1::Resource& resource, int64_t wall_ns) {
-  constexpr int64_t kNsPerSecond = 1'000'000'000;
-  resource.mutable_sampled_at()->set_seconds(wall_ns / kNsPerSecond);
-  resource.mutable_sampled_at()->set_nanos(static_cast<int32_t>(wall_ns % kNsPerSecond));
 }
 
 class ResourceThresholdDetector final : public Detector {
@@ -218,12 +213,8 @@ class ResourceThresholdDetector final : public Detector {
     v1::Resource known;
     Describe(known, filesystem);
     Judge(known, filesystem.points, level, [&](v1::Event& event) {
-      event.mutable_subject()->set_type("filesystem");
-      event.mutable_subject()->set_id(filesystem.id);
-      event.mutable_subject()->set_name(filesystem.points.front());
-      for (const std::string& point : filesystem.points) event.add_related_ids("mount:" + point);
+      SetFilesystem(event, world(), filesystem);
       SetFact(event, "fs_type", filesystem.type);
-      if (filesystem.disk != 0) AddDisk(event, filesystem.disk);
     });
   }
 
@@ -294,7 +285,8 @@ class ResourceThresholdDetector final : public Detector {
     resource.set_state(percent >= limits.critical_percent ? v1::RESOURCE_CRITICAL
                        : over                             ? v1::RESOURCE_WARNING
                                                           : v1::RESOURCE_NORMAL);
-    SetTime(resource, world().clock->RealtimeNs());
+    *resource.mutable_sampled_at() =
+        google::protobuf::util::TimeUtil::NanosecondsToTimestamp(world().clock->RealtimeNs());
     SetLimits(resource, limits);
   }
 
