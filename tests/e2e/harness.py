@@ -15,7 +15,7 @@ import tempfile
 import time
 import unittest
 
-from disks import Cgroup, LoopDisk, Mount, Shown
+from disks import Cgroup, FaultFs, LoopDisk, Mount, Shown
 
 BIN = os.environ.get("FFDC_BIN", "")
 FFDCD = os.path.join(BIN, "ffdcd")
@@ -353,6 +353,14 @@ class E2eTest(unittest.TestCase):
         shown = Shown(disk)
         self.addCleanup(shown.close)
         return shown
+
+    def fault_fs(self, name="mount"):
+        """A mounted folder whose files fail or hang as asked."""
+        below = os.path.join(self.folder, "below")
+        os.mkdir(below)
+        mount = FaultFs(os.path.join(BIN, "faultfs"), os.path.join(self.folder, name), below)
+        self.addCleanup(mount.close)
+        return mount
 
     def mount(self, name, *args):
         mount = Mount(os.path.join(self.folder, name), *args)

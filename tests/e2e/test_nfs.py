@@ -11,7 +11,7 @@ import time
 import uuid
 
 import harness
-from disks import FaultFs, run
+from disks import run
 from harness import E2eTest, capture_of, names_in, wait_for
 
 # A capture takes some seconds to be sent.
@@ -21,13 +21,6 @@ HANG_FOUND_S = 90  # a worker without progress for 30 s, and one that looks at t
 
 class MountedStore(E2eTest):
     """What tests of a store on a mount share."""
-
-    def fault_fs(self):
-        below = os.path.join(self.folder, "below")
-        os.mkdir(below)
-        mount = FaultFs(os.path.join(harness.BIN, "faultfs"), os.path.join(self.folder, "mount"), below)
-        self.addCleanup(mount.close)
-        return mount
 
     def wait_reachable(self, agent, timeout=60):
         wait_for(lambda: agent.status()["store"]["reachable"], "the store to be reached", timeout)

@@ -7,7 +7,7 @@ import os
 import subprocess
 
 import harness
-from disks import FaultFs, Mount, run
+from disks import run
 from harness import E2eTest, capture_of, untar_zst, wait_for
 
 SAMPLED_S = 45  # asked every ten seconds; a hang is found after five more
@@ -51,8 +51,7 @@ class FullTest(ResourceTest):
     def test_a_disk_that_fills_is_one_incident_that_names_who_fills_it(self):
         disk = self.disk(64 * MIB)
         run("mkfs.ext4", "-q", "-m", "0", disk.path)
-        mount = Mount(os.path.join(self.folder, "data"), disk.path)
-        self.addCleanup(mount.close)
+        mount = self.mount("data", disk.path)
         agent = self.agent([disk], config={"watch": {"filesystems": [mount.path]}})
         self.wait_state(agent, (mount.path, "space"), "RESOURCE_NORMAL")
         os.mkdir(os.path.join(mount.path, "logs"))
@@ -92,8 +91,7 @@ class FullTest(ResourceTest):
         self.assertEqual(len(self.full_events(agent, mount.path)), 1, "one a crossing")
 
     def test_inodes_run_out_with_limits_of_its_own(self):
-        mount = Mount(os.path.join(self.folder, "memory"), "-t", "tmpfs", "-o", "size=8m,nr_inodes=100", "none")
-        self.addCleanup(mount.close)
+        mount = self.mount("memory", "-t", "tmpfs", "-o", "size=8m,nr_inodes=100", "none")
         agent = self.agent([self.disk()], config={"watch": {"filesystems": [mount.path]},
                                                   "resource": {"limits": [mount.path + " 40 60 30"]}})
         self.wait_state(agent, (mount.path, "inodes"), "RESOURCE_NORMAL")
@@ -113,12 +111,8 @@ class FullTest(ResourceTest):
 
 class HangTest(ResourceTest):
     def test_a_mount_that_hangs_is_named_and_the_others_go_on(self):
-        below = os.path.join(self.folder, "below")
-        os.mkdir(below)
-        remote = FaultFs(os.path.join(harness.BIN, "faultfs"), os.path.join(self.folder, "remote"), below)
-        self.addCleanup(remote.close)
-        mount = Mount(os.path.join(self.folder, "memory"), "-t", "tmpfs", "-o", "size=8m", "none")
-        self.addCleanup(mount.close)
+        remote = self.fault_fs("remote")
+        mount = self.mount("memory", "-t", "tmpfs", "-o", "size=8m", "none")
         agent = self.agent([self.disk()], config={"watch": {"filesystems": [remote.path, mount.path]}})
         self.wait_state(agent, (remote.path, "space"), "RESOURCE_NORMAL")
         remote.set("hang")
