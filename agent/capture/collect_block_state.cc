@@ -5,10 +5,10 @@
 #include <chrono>
 
 #include "base/fs.h"
+#include "base/json_line.h"
 #include "base/text.h"
 #include "capture/block_stack.h"
 #include "capture/collector.h"
-#include "capture/json_line.h"
 #include "capture/text.h"
 
 namespace ffdc {

@@ -6,10 +6,10 @@
 #include <chrono>
 
 #include "base/clock.h"
+#include "base/json_line.h"
 #include "capture/collect_util.h"
 #include "capture/collector.h"
 #include "capture/history_decoder.h"
-#include "capture/json_line.h"
 
 namespace ffdc {
 namespace {

@@ -11,10 +11,10 @@
 #include "base/block_words.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/json_line.h"
 #include "base/utf8.h"
 #include "capture/collector.h"
 #include "capture/io_history.h"
-#include "capture/json_line.h"
 
 namespace ffdc {
 namespace {

@@ -13,9 +13,9 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/json_line.h"
 #include "base/text.h"
 #include "capture/collector.h"
-#include "capture/json_line.h"
 #include "capture/node_state.h"
 #include "capture/text.h"
 

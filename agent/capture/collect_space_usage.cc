@@ -11,9 +11,9 @@
 #include <string_view>
 
 #include "base/fs.h"
+#include "base/json_line.h"
 #include "base/mountinfo.h"
 #include "capture/collector.h"
-#include "capture/json_line.h"
 #include "capture/space_usage.h"
 
 namespace ffdc {

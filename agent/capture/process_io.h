@@ -9,10 +9,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/json_line.h"
 #include "base/mountinfo.h"
 #include "capture/collect_util.h"
 #include "capture/io_history.h"
-#include "capture/json_line.h"
 
 namespace ffdc {
 

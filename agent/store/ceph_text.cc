@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/ceph_text.h"
 
-#include <rapidjson/document.h>
-
-#include <charconv>
-
+#include "base/rapidjson.h"
+#include "base/text.h"
 #include "store/layout.h"
 
 namespace ffdc {
@@ -14,13 +12,6 @@ constexpr std::string_view kStored = "stored";
 constexpr std::string_view kUploading = "uploading";
 constexpr std::string_view kRemoving = "removing";
 constexpr size_t kMaxUploadBytes = 64;
-
-std::optional<uint64_t> ParseWhole(std::string_view text) {
-  uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 // Up to the next space, which is cut off as well.
 std::string_view NextWord(std::string_view* text) {
@@ -49,11 +40,11 @@ std::optional<IndexEntry> ParseIndexEntry(std::string_view text) {
   } else if (word != kRemoving) {
     return std::nullopt;
   }
-  const auto bytes = ParseWhole(NextWord(&text));
+  const auto bytes = ParseNumber<uint64_t>(NextWord(&text));
   if (!bytes) return std::nullopt;
   entry.bytes = *bytes;
   if (entry.state == IndexEntry::State::kUploading) {
-    const auto since = ParseWhole(NextWord(&text));
+    const auto since = ParseNumber<uint64_t>(NextWord(&text));
     if (!since) return std::nullopt;
     entry.since_s = *since;
     entry.upload = NextWord(&text);

@@ -4,8 +4,6 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <google/protobuf/util/time_util.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +13,8 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "base/freed.h"
+#include "base/json_line.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -24,10 +24,6 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr size_t kMaxKernelLogBytes = 64u << 20;
-
-struct FreeArchive {
-  void operator()(struct archive* archive) const { archive_read_free(archive); }
-};
 
 struct Reading {
   ByteSource& source;
@@ -89,7 +85,7 @@ std::string Milliseconds(uint64_t ns) {
 }  // namespace
 
 Result<std::string> ReadFromArchive(ByteSource& archive, std::string_view name, size_t max_bytes) {
-  const std::unique_ptr<struct archive, FreeArchive> reader(archive_read_new());
+  const std::unique_ptr<struct archive, Freed<archive_read_free>> reader(archive_read_new());
   archive_read_support_filter_zstd(reader.get());
   archive_read_support_format_tar(reader.get());
   Reading reading{archive, {}, {}};
@@ -204,23 +200,15 @@ void Timeline::Sort() {
 std::string Timeline::Jsonl() {
   Sort();
   std::string lines;
+  JsonLine line;
   for (const Entry& entry : entries_) {
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-    const auto add = [&writer](const char* name, const std::string& value) {
-      writer.Key(name);
-      writer.String(value.c_str(), static_cast<rapidjson::SizeType>(value.size()));
-    };
-    writer.StartObject();
-    add("time", FormatWallNs(entry.wall_ns));
-    writer.Key("time_wall_ns");
-    writer.Int64(entry.wall_ns);
-    add("node", entry.node);
-    add("source", entry.source);
-    add("text", entry.text);
-    writer.EndObject();
-    lines.append(buffer.GetString(), buffer.GetSize());
-    lines += '\n';
+    line.Begin();
+    line.Field("time", FormatWallNs(entry.wall_ns));
+    line.Field("time_wall_ns", entry.wall_ns);
+    line.Field("node", entry.node);
+    line.Field("source", entry.source);
+    line.Field("text", entry.text);
+    lines += line.End();
   }
   return lines;
 }

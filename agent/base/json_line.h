@@ -2,20 +2,11 @@
 // One JSON object a line, as the .jsonl files of a capture have it.
 #pragma once
 
-// RapidJSON 1.1 adds an offset to a null pointer before it first allocates, which
-// is harmless but stops a fuzzer built with clang's UBSan at its first input.
-#ifdef __clang__
-#pragma clang attribute push(__attribute__((no_sanitize("pointer-overflow"))), apply_to = function)
-#endif
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-#ifdef __clang__
-#pragma clang attribute pop
-#endif
-
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "base/rapidjson.h"
 
 namespace ffdc {
 

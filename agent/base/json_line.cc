@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "capture/json_line.h"
+#include "base/json_line.h"
 
 #include <algorithm>
 
