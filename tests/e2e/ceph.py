@@ -181,6 +181,15 @@ keyring = {self._path("mgr", "keyring")}
     def signal(self, kind, number):
         os.kill(self.daemons[kind].pid, number)
 
+    def resume_osd(self):
+        """It went on after SIGSTOP. As in a larger cluster, where others report it, the monitor calls it
+        down: a placement group without a second OSD can stay "laggy", and serve nobody, until it peers anew."""
+        self.signal("osd", signal.SIGCONT)
+        self.command("osd", "down", "0")
+        self.wait_for(lambda: self.json("osd", "stat")["num_up_osds"] == 1, "the OSD")
+        self.wait_for(lambda: [s["state_name"] for s in self.json("status")["pgmap"]["pgs_by_state"]] ==
+                      ["active+clean"], "all placement groups to be clean")
+
     def kill(self, kind):
         process = self.daemons.pop(kind)
         process.kill()

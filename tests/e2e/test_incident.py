@@ -11,7 +11,7 @@ import tarfile
 import time
 
 import harness
-from disks import BLOCK, SECTOR
+from disks import BLOCK, SECTOR, run
 from harness import E2eTest, capture_of, event_count, sha256, untar_zst, wait_for
 
 
@@ -105,6 +105,9 @@ class IncidentTest(E2eTest):
         self.assertEqual(disk.read(100), 0)
         self.assertEqual(disk.write(20, first=50), 0)
         disk.lose()
+        said = f"ffdc-e2e: {disk.backing} is lost"
+        with open("/dev/kmsg", "w", encoding="utf-8") as kmsg:
+            kmsg.write(said)
         self.assertEqual(disk.read(1, first=3000), 1)
         after_ns = time.time_ns()
         incident_id = agent.wait_stored()[0]["id"]
@@ -140,7 +143,12 @@ class IncidentTest(E2eTest):
         self.assertEqual(times, sorted(times), "the I/O history is in the order of time")
 
         with open(os.path.join(capture, "kernel.log"), encoding="utf-8", errors="replace") as log:
-            self.assertIn(f"I/O error, dev {disk.name}, sector 24000", log.read())
+            captured = log.read()
+        self.assertIn(said, captured)
+        # Of all devices of the machine together, the kernel names ten failures in five seconds.
+        failure = f"I/O error, dev {disk.name}, sector 24000"
+        printed = run("dmesg").stdout.partition(said)[2]
+        self.assertEqual(failure in captured, failure in printed)
         last = manifest["last_ios"]
         self.assertEqual(int(last[-1]["sector"]), 24000)
         self.assertNotEqual(last[-1]["status"], "ok")

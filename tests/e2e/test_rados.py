@@ -210,7 +210,8 @@ class FaultTest(RadosTest):
 
     def test_osd_stopped_while_writing(self):
         disk = self.disk()
-        agent = self.rados_agent([disk], start=False)
+        # Slow enough to be stopped half-way.
+        agent = self.rados_agent([disk], start=False, config={"store": {"max_bytes_per_second": 16 * MIB}})
         big = seal_big_capture(agent)
         before = self.write_bytes()
         agent.start()
@@ -226,7 +227,7 @@ class FaultTest(RadosTest):
             self.assertLess(time.monotonic() - begin, 5)  # it takes some milliseconds
             self.assertEqual(agent.sealed(), sorted([big, small]))
         finally:
-            self.ceph.signal("osd", signal.SIGCONT)
+            self.ceph.resume_osd()
         self.check_arrived(agent, [big, small])
         self.check_no_problem(agent)
         # It went on where it had ended: far from all of it was sent twice.
