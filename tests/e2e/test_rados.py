@@ -211,7 +211,7 @@ class FaultTest(RadosTest):
     def test_osd_stopped_while_writing(self):
         disk = self.disk()
         # Slow enough to be stopped half-way.
-        agent = self.rados_agent([disk], start=False, config={"store": {"max_bytes_per_second": 16 * MIB}})
+        agent = self.rados_agent([disk], start=False, config={"store": {"max_bytes_per_second": "16MiB"}})
         big = seal_big_capture(agent)
         before = self.write_bytes()
         agent.start()
