@@ -56,8 +56,7 @@ class NvmePaths final : public PathTransport {
   }
 
   void Poll() override {
-    const bool first = polls_ == 0;
-    if (++polls_ % kPollsPerRescan == 0 || std::exchange(rescan_, false) || first) Rescan(first);
+    if (++polls_ % kPollsPerRescan == 0 || std::exchange(rescan_, false) || polls_ == 1) Rescan();
     std::set<std::string> changed;  // subsystems
     for (auto& [name, controller] : controllers_) {
       if (ReadState(controller)) changed.insert(controller.nqn);
@@ -73,13 +72,13 @@ class NvmePaths final : public PathTransport {
     return world_.roots.sysfs / "class/nvme" / name;
   }
 
-  void Rescan(bool first) {
+  void Rescan() {
     const auto names = ListFolder(world_.roots.sysfs / "class/nvme");
     if (!names) return;
-    for (const std::string& name : *names) Refresh(name, first);
+    for (const std::string& name : *names) Refresh(name);
   }
 
-  void Refresh(const std::string& name, bool first) {
+  void Refresh(const std::string& name) {
     auto found = controllers_.find(name);
     const std::string nqn = ReadLine(ClassOf(name) / "subsysnqn");
     if (found == controllers_.end() || !found->second.present || found->second.nqn != nqn) {
@@ -104,8 +103,8 @@ class NvmePaths final : public PathTransport {
       disks[entry] = known == controller.ana_by_disk.end() ? "" : known->second;
     }
     if (!disks.empty() || !controller.was_live) controller.ana_by_disk = std::move(disks);
-    // One that has disks when the agent starts has been live, whatever it is now.
-    if (first && !controller.ana_by_disk.empty()) controller.was_live = true;
+    // It gets disks when it is live: one that has them has been, however late the agent looks.
+    if (!controller.ana_by_disk.empty()) controller.was_live = true;
   }
 
   // A lost controller of the same address has come back under another number.
@@ -124,7 +123,7 @@ class NvmePaths final : public PathTransport {
     const std::string state = ReadLine(ClassOf(controller.name) / "state");
     const std::string before = std::exchange(controller.state, state);
     if (state == "live") {
-      const bool news = controller.bad_since_ns != 0 || !controller.was_live;
+      const bool news = controller.bad_since_ns != 0 || before != "live";
       controller.was_live = true;
       controller.bad_polls = 0;
       controller.bad_since_ns = 0;

@@ -222,6 +222,18 @@ TEST_F(PathsTest, NvmeControllerThatIsGivenUpStaysLostAndItsReturnUnderAnotherNu
   EXPECT_EQ(seen_.back().paths_left, 2u);
 }
 
+TEST_F(PathsTest, NvmeControllerThatFailedBeforeTheAgentLookedIsLost) {
+  Start();  // it comes later
+  AddController("nvme0", "4420", "connecting", "nvme0c0n1");
+  tree_.AddBioDisk("nvme0n1", "259:0", {{"wwid", "uuid.1"}});
+  Send("add", "nvme", "", "/devices/virtual/nvme-fabrics/ctl/nvme0");
+  Poll(2);
+  EXPECT_EQ(Told(), "nvme0n1: nvme0 tcp 10.0.0.1:4420 lost 0/1\n");
+  SetController("nvme0", "live");
+  Poll();
+  EXPECT_EQ(Told(), "nvme0n1: nvme0 tcp 10.0.0.1:4420 live 1/1\n");
+}
+
 TEST_F(PathsTest, NvmeDisconnectAndAConnectInVainAreNoFailure) {
   AddController("nvme0", "4420", "live", "nvme0n1");
   tree_.AddBioDisk("nvme0n1", "259:0", {{"wwid", "uuid.1"}});
