@@ -40,7 +40,15 @@ source /job/guest/transports.sh
 # --- the agent --------------------------------------------------------------------------
 
 start_agent() { # the first time; it may run since before the job
-	[ ! -e "$EVENTS" ] || return 0
+	if [ -e "$EVENTS" ]; then
+		# It takes in what came since: programs of modules, devices, paths. An emulated processor needs
+		# seconds for that, and what fails meanwhile is a test of the processor.
+		for _ in 1 2 3; do
+			until_ok 30 ffdcctl status >/dev/null
+			sleep 0.6
+		done
+		return
+	fi
 	# systemd reads the unit now, for the first time: a reload would only cost time.
 	systemctl start ffdcd || {
 		cat /out/ffdcd.log
