@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ffdc {
@@ -76,6 +77,7 @@ struct PoolFill {
   uint64_t quota_bytes = 0;
   uint64_t objects = 0;
   uint64_t quota_objects = 0;
+  std::vector<std::pair<std::string, uint64_t>> largest_pools{};  // who fills the cluster, bytes
 };
 
 // A watched systemd unit.

@@ -61,6 +61,10 @@ class ResourceThresholdDetector final : public Detector {
         event.mutable_subject()->set_id(pool.id);
         event.mutable_subject()->set_name(pool.name);
         event.add_related_ids(pool.id.substr(0, pool.id.find('/')));  // the cluster
+        std::string largest;
+        for (const auto& [name, bytes] : pool.largest_pools)
+          largest += (largest.empty() ? "" : ", ") + name + " " + std::to_string(bytes);
+        if (!largest.empty()) SetFact(event, "largest_pools_bytes", largest);
       });
     };
     judge("space", pool.used_bytes, pool.total_bytes);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/ceph_text.h"
 
+#include <algorithm>
+
 #include "base/rapidjson.h"
 #include "base/text.h"
 #include "store/layout.h"
@@ -12,6 +14,7 @@ constexpr std::string_view kStored = "stored";
 constexpr std::string_view kUploading = "uploading";
 constexpr std::string_view kRemoving = "removing";
 constexpr size_t kMaxUploadBytes = 64;
+constexpr size_t kMaxPools = 8;  // shown
 
 // Up to the next space, which is cut off as well.
 std::string_view NextWord(std::string_view* text) {
@@ -26,6 +29,22 @@ uint64_t Number(const rapidjson::Value& stats, const char* name) {
   const auto found = stats.FindMember(name);
   if (found == stats.MemberEnd() || !found->value.IsUint64()) return 0;
   return found->value.GetUint64();
+}
+
+std::vector<std::pair<std::string, uint64_t>> LargestPools(const rapidjson::Value& pools) {
+  std::vector<std::pair<std::string, uint64_t>> largest;
+  for (const auto& pool : pools.GetArray()) {
+    if (!pool.IsObject()) continue;
+    const auto name = pool.FindMember("name");
+    const auto stats = pool.FindMember("stats");
+    if (name == pool.MemberEnd() || !name->value.IsString()) continue;
+    if (stats == pool.MemberEnd() || !stats->value.IsObject()) continue;
+    largest.emplace_back(name->value.GetString(), Number(stats->value, "stored"));
+  }
+  std::stable_sort(largest.begin(), largest.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  if (largest.size() > kMaxPools) largest.resize(kMaxPools);
+  return largest;
 }
 
 }  // namespace
@@ -94,6 +113,7 @@ Result<StoreSpace> ParsePoolSpace(std::string_view json, const std::string& pool
     space.quota_bytes = Number(stats->value, "quota_bytes");
     space.objects = Number(stats->value, "objects");
     space.quota_objects = Number(stats->value, "quota_objects");
+    space.largest_pools = LargestPools(document["pools"]);
     return space;
   }
   return Fail("a Ceph monitor gave no figures for pool " + pool);

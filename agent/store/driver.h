@@ -41,6 +41,7 @@ class Transfer {
 struct StoreSpace {
   uint64_t used_bytes = 0, total_bytes = 0, quota_bytes = 0;
   uint64_t objects = 0, quota_objects = 0;
+  std::vector<std::pair<std::string, uint64_t>> largest_pools{};  // of the cluster, and the bytes each holds
 };
 
 class StoreDriver {

@@ -17,13 +17,16 @@ constexpr std::chrono::seconds kDeadline{20};
 
 PoolFill Fill(const v1::StoreReply& reply, const std::string& pool) {
   const v1::StoreSpace& space = reply.space();
-  return {.id = reply.pool_id(),
-          .name = pool,
-          .used_bytes = space.used_bytes(),
-          .total_bytes = space.total_bytes(),
-          .quota_bytes = space.quota_bytes(),
-          .objects = space.objects(),
-          .quota_objects = space.quota_objects()};
+  PoolFill fill{.id = reply.pool_id(),
+                .name = pool,
+                .used_bytes = space.used_bytes(),
+                .total_bytes = space.total_bytes(),
+                .quota_bytes = space.quota_bytes(),
+                .objects = space.objects(),
+                .quota_objects = space.quota_objects()};
+  for (const v1::PoolUse& use : space.largest_pools())
+    fill.largest_pools.emplace_back(use.name(), use.stored_bytes());
+  return fill;
 }
 
 }  // namespace

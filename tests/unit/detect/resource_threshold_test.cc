@@ -134,6 +134,7 @@ TEST_F(ResourceThresholdTest, TheStoresPoolIsMeasuredAgainstItsQuotaAndTheCluste
   tell();
   EXPECT_TRUE(events_.empty());
   pool.used_bytes = 75;
+  pool.largest_pools = {{"images", 900}, {"dump", 75}};
   tell();
   ASSERT_EQ(events_.size(), 1u);
   const v1::Event opened = events_[0].first;
@@ -142,6 +143,7 @@ TEST_F(ResourceThresholdTest, TheStoresPoolIsMeasuredAgainstItsQuotaAndTheCluste
   EXPECT_EQ(opened.summary(), "dump: 75% of its quota is used");
   EXPECT_EQ(opened.severity(), v1::WARNING);
   EXPECT_TRUE(IsRelated(opened, "ceph:f51d"));
+  EXPECT_EQ(Fact(opened, "largest_pools_bytes"), "images 900, dump 75");
   pool.used_bytes = 90;
   tell();
   EXPECT_EQ(events_.back().first.severity(), v1::CRITICAL);

@@ -332,6 +332,7 @@ TEST_F(RadosDriverTest, TellsThePoolsSpace) {
   EXPECT_EQ(space->quota_bytes, 500u);
   EXPECT_EQ(space->objects, 3u);
   EXPECT_EQ(space->quota_objects, 7u);
+  EXPECT_THAT(space->largest_pools, ElementsAre(testing::Pair("dump", 100), testing::Pair("other", 9)));
   EXPECT_EQ(driver_->PoolId().value(), "ceph:f51d/dump");
   for (const char* answer : {"", "[]", "{", R"({"pools":{}})", R"({"pools":[{"name":"dump"}]})",
                              R"({"pools":[{"name":"dump","stats":[]}]})", R"({"pools":[7,{"stats":{}}]})"}) {
