@@ -105,8 +105,8 @@ Result<> Daemon::StartCluster() {
     };
   };
   hooks.deleted = [this](const std::string& id) { OnDeletedElsewhere(id); };
-  cluster_ =
-      std::make_unique<DaemonCluster>(settings_, loop_, launcher_, *incidents_, ids_, std::move(hooks));
+  cluster_ = std::make_unique<DaemonCluster>(settings_, loop_, launcher_, *incidents_, *shipper_, ids_,
+                                             std::move(hooks));
   return cluster_->Start();
 }
 
@@ -174,9 +174,13 @@ void Daemon::StartShipper() {
     return incident == nullptr || !IsOwn(*incident) ? v1::Incident() : *incident;
   };
   callbacks.keep_ids = [this] { return incidents_->KeepIds(); };
-  callbacks.stored = [this](const v1::Manifest& manifest, const std::string& where) {
-    spdlog::info("incident {} stored in {}", manifest.incident_id(), where);
-    incidents_->CaptureStored(manifest, where);
+  callbacks.stored = [this](const v1::Manifest& manifest, const std::string& where, const std::string& by) {
+    spdlog::info("incident {} stored in {}{}", manifest.incident_id(), where,
+                 by.empty() ? "" : " by node " + by);
+    incidents_->CaptureStored(manifest, where, by);
+  };
+  callbacks.stored_for_peer = [this](const v1::Manifest& manifest, const std::string& problem) {
+    if (cluster_) cluster_->OnStoredForPeer(manifest, problem);
   };
   callbacks.dropped = [this](const std::string& id, const std::string& reason) {
     spdlog::warn("capture of incident {} dropped: {}", id, reason);

@@ -33,11 +33,13 @@ bool IsMoment(const std::string& kind) { return kind == "node.joined" || kind ==
 }  // namespace
 
 DaemonCluster::DaemonCluster(const Settings& settings, EventLoop& loop, Launcher& launcher,
-                             IncidentManager& incidents, UuidGenerator& ids, ClusterHooks hooks)
+                             IncidentManager& incidents, Shipper& shipper, UuidGenerator& ids,
+                             ClusterHooks hooks)
     : settings_(settings),
       loop_(loop),
       launcher_(launcher),
       incidents_(incidents),
+      shipper_(shipper),
       ids_(ids),
       hooks_(std::move(hooks)),
       membership_(settings.node.name, [this] { MembersChanged(); }),
@@ -70,6 +72,8 @@ Result<> DaemonCluster::StartPeers() {
   own_.set_certificate_sha256(certificate.sha256);
   TakeGrpcLog([](const std::string& line) { spdlog::warn("{}", line); });
   clients_ = PeerClients::Create({settings_.node.cluster, tls_}, loop_);
+  handoff_ = std::make_unique<Handoff>(settings_, launcher_, shipper_, *clients_,
+                                       [this] { return PeersWithStore(); });
   PeerHandlers handlers;
   handlers.alert = [this](const std::string& peer, const v1::AlertRequest& request, const auto& answer) {
     OnAlert(peer, request, answer);
@@ -79,6 +83,12 @@ Result<> DaemonCluster::StartPeers() {
   };
   handlers.incidents = [this](const std::string&, const v1::PeerIncidentsRequest& request,
                               const auto& answer) { OnIncidents(request, answer); };
+  handlers.offer = [this](const std::string& peer, const v1::CaptureOffer& offer, const auto& answer) {
+    handoff_->OnOffer(peer, offer, answer);
+  };
+  handlers.part = [this](const std::string& peer, const v1::CapturePart& part, const auto& answer) {
+    handoff_->OnPart(peer, part, answer);
+  };
   FFDC_ASSIGN(server_, PeerServer::Start({settings_.peer.listen, settings_.node.cluster, FFDC_VERSION, tls_},
                                          loop_, std::move(handlers),
                                          [](const std::string& why) { spdlog::warn("{}", why); }));
@@ -187,6 +197,20 @@ std::vector<std::string> DaemonCluster::Peers() const {
   return nodes;
 }
 
+std::vector<std::string> DaemonCluster::PeersWithStore() const {
+  const std::string own_id = shipper_.store_status().id();
+  std::vector<std::string> nodes;
+  for (const auto& [node, peer] : peers_) {
+    if (peer.answers && peer.store_reachable && (own_id.empty() || peer.store_id == own_id))
+      nodes.push_back(node);
+  }
+  return nodes;
+}
+
+void DaemonCluster::OnStoredForPeer(const v1::Manifest& manifest, const std::string& problem) {
+  if (handoff_) handoff_->OnStored(manifest, problem);
+}
+
 void DaemonCluster::TellLifeCycle() {
   if (!clustered() || leaving_) return;
   const uint64_t now_ns = SystemClock().MonotonicNs();
@@ -213,6 +237,9 @@ void DaemonCluster::Tick() {
   }
   SaveCopy();
   TrimDb();
+  const v1::StoreStatus store = shipper_.store_status();
+  server_->SetStore(store.reachable() && !store.lost(), store.id());
+  handoff_->Tick();
 }
 
 // --- pings -----------------------------------------------------------------
@@ -242,7 +269,11 @@ void DaemonCluster::OnPing(const std::string& node, const Result<v1::PingReply>&
   peer.ping_in_flight = false;
   peer.answers = reply.has_value();
   peer.error = reply ? "" : reply.error().message;
-  if (reply) peer.version = reply->version();
+  peer.store_reachable = reply && reply->store_reachable();
+  if (reply) {
+    peer.version = reply->version();
+    peer.store_id = reply->store_id();
+  }
   life_cycle_.OnPing(node, peer.answers, peer.error, SystemClock().MonotonicNs());
   if (peer.answers) RetryFor(node);
 }

@@ -20,6 +20,7 @@
 #include "cluster/life_cycle.h"
 #include "cluster/membership.h"
 #include "config/settings.h"
+#include "daemon_handoff.h"
 #include "ffdc/v1/control.pb.h"
 #include "incident/manager.h"
 #include "peer/clients.h"
@@ -41,7 +42,7 @@ struct ClusterHooks {
 class DaemonCluster {
  public:
   DaemonCluster(const Settings& settings, EventLoop& loop, Launcher& launcher, IncidentManager& incidents,
-                UuidGenerator& ids, ClusterHooks hooks);
+                Shipper& shipper, UuidGenerator& ids, ClusterHooks hooks);
   ~DaemonCluster();
 
   // Before the loop runs. A single node (cluster.db "embedded") has no peers and listens to nobody.
@@ -59,6 +60,8 @@ class DaemonCluster {
                                                            const std::vector<std::string>& names) const;
   void OnIncidentChanged(const v1::Incident& incident);
   void OnIncidentDeleted(const std::string& id);
+  // problem: why it cannot be; empty: it is in the store.
+  void OnStoredForPeer(const v1::Manifest& manifest, const std::string& problem);
 
   // From every node that answers within kQueryDeadline.
   void ListIncidents(uint32_t limit, const std::string& state, std::function<void(v1::IncidentList)> done);
@@ -87,6 +90,8 @@ class DaemonCluster {
     uint64_t next_ping_ns = 0;
     std::string error = "not asked yet";
     std::string version;
+    bool store_reachable = false;
+    std::string store_id;
   };
   // Incident id -> node -> what the DB has of it.
   using DbCopies = std::map<std::string, std::map<std::string, v1::Incident>>;
@@ -131,12 +136,14 @@ class DaemonCluster {
   void Ask(const v1::PeerIncidentsRequest& request,
            std::function<void(Copies, std::vector<std::string> unanswered)> done);
   [[nodiscard]] std::vector<std::string> Peers() const;
+  [[nodiscard]] std::vector<std::string> PeersWithStore() const;
   [[nodiscard]] v1::Node NodeOf(const v1::Member& member) const;
 
   const Settings& settings_;
   EventLoop& loop_;
   Launcher& launcher_;
   IncidentManager& incidents_;
+  Shipper& shipper_;
   UuidGenerator& ids_;
   ClusterHooks hooks_;
   TlsIdentity tls_;
@@ -163,6 +170,7 @@ class DaemonCluster {
   uint32_t remote_in_window_ = 0;
   std::unique_ptr<ClusterDb> db_;
   std::unique_ptr<PeerClients> clients_;
+  std::unique_ptr<Handoff> handoff_;
   std::unique_ptr<PeerServer> server_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };

@@ -213,6 +213,10 @@ v1::ClusterStatus DaemonCluster::Status() const {
   status.set_alerts_received(alerts_received_);
   status.set_alerts_duplicate(alerts_duplicate_);
   status.set_alerts_missed(alerts_missed_);
+  if (handoff_) {
+    status.set_captures_given(handoff_->given());
+    status.set_captures_stored_for_peers(handoff_->stored_for_peers());
+  }
   if (server_) {
     status.set_peers_refused(server_->counts().refused + RefusedHandshakes());
     status.set_calls_refused(server_->counts().overloaded);

@@ -27,6 +27,7 @@ struct Settings {
   struct {
     std::string listen;     // "10.0.0.1:7420"; empty: no peers
     std::string advertise;  // empty: as listen
+    uint64_t handoff_max_bytes = 1ull << 30;  // of each peer's captures at a time; 0: none
   } peer;
   struct {
     std::string ca;

@@ -223,7 +223,7 @@ std::string Captures(const v1::Incident& incident, const Page& page) {
                span(capture.frozen_after_ns()),
                span(capture.sealed_after_ns()),
                {collectors, capture.collectors_failed() > 0 ? Style::kYellow : Style::kPlain},
-               capture.where()});
+               capture.where() + (capture.stored_by().empty() ? "" : " by node " + capture.stored_by())});
   }
   std::string text = table.Render(page.paint, kIndent);
   for (const v1::Capture& capture : incident.captures()) {

@@ -24,10 +24,15 @@ std::string Problems(const v1::Status& status, const Page& page) {
 }
 
 std::string ClusterText(const v1::ClusterStatus& cluster) {
+  const auto captures = [](uint64_t count, const std::string& what) {
+    return count == 0 ? "" : ", " + FormatPlural(count, "capture", "captures") + what;
+  };
   return FormatPlural(cluster.members(), "node", "nodes") + ", " + std::to_string(cluster.peers_reachable()) +
          " of " + FormatPlural(cluster.peers(), "peer", "peers") + " reachable" +
          (cluster.primary().empty() ? ", no primary" : ", primary " + cluster.primary()) +
-         (cluster.db_reachable() ? "" : ", the cluster DB is NOT REACHABLE") + " (ffdcctl node list)";
+         (cluster.db_reachable() ? "" : ", the cluster DB is NOT REACHABLE") +
+         captures(cluster.captures_given(), " stored by peers") +
+         captures(cluster.captures_stored_for_peers(), " stored for peers") + " (ffdcctl node list)";
 }
 
 std::string StoreText(const v1::StoreStatus& store) {

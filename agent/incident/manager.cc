@@ -439,12 +439,14 @@ bool IncidentManager::Sealed(v1::Incident& incident, const v1::Manifest& manifes
   return true;
 }
 
-void IncidentManager::CaptureStored(const v1::Manifest& manifest, const std::string& where) {
+void IncidentManager::CaptureStored(const v1::Manifest& manifest, const std::string& where,
+                                    const std::string& by) {
   v1::Incident& incident = Known(manifest);
   Sealed(incident, manifest);
   v1::Capture& capture = OwnCapture(incident);
   capture.set_state(v1::STORED);
   capture.set_where(where);
+  capture.set_stored_by(by);
   capture.clear_error();
   *capture.mutable_stored_at() = TimeUtil::NanosecondsToTimestamp(clock_.RealtimeNs());
   Changed(incident);

@@ -71,7 +71,8 @@ class IncidentManager {
   void Tick();  // closes what is quiet; once a second
 
   // Captures of this node.
-  void CaptureStored(const v1::Manifest& manifest, const std::string& where);
+  // by: the peer that stored it for this node; empty: this node.
+  void CaptureStored(const v1::Manifest& manifest, const std::string& where, const std::string& by = {});
   void CaptureFailed(const std::string& id, const std::string& error);
   void CaptureDropped(const std::string& id, const std::string& reason);
 

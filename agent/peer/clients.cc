@@ -70,6 +70,19 @@ class Clients final : public PeerClients {
         std::move(done));
   }
 
+  void Offer(const std::string& node, const v1::CaptureOffer& request,
+             Done<v1::CaptureOfferReply> done) override {
+    Call<v1::CaptureOffer, v1::CaptureOfferReply>(
+        node, request, kHandoffDeadline, [](auto* stub, auto... a) { stub->OfferCapture(a...); },
+        std::move(done));
+  }
+  void SendPart(const std::string& node, const v1::CapturePart& request,
+                Done<v1::CapturePartReply> done) override {
+    Call<v1::CapturePart, v1::CapturePartReply>(
+        node, request, kHandoffDeadline, [](auto* stub, auto... a) { stub->SendCapture(a...); },
+        std::move(done));
+  }
+
   void Ping(const std::string& node, Done<v1::PingReply> done) override {
     v1::PingRequest request;
     request.set_cluster(options_.cluster);

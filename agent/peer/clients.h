@@ -20,6 +20,7 @@ namespace ffdc {
 
 inline constexpr std::chrono::milliseconds kAlertDeadline{500};
 inline constexpr std::chrono::milliseconds kQueryDeadline{1000};
+inline constexpr std::chrono::milliseconds kHandoffDeadline{20000};  // the peer writes to its disk
 
 struct PeerClientsOptions {
   std::string cluster;
@@ -43,6 +44,10 @@ class PeerClients {
                       Done<v1::CaptureReportReply> done) = 0;
   virtual void Incidents(const std::string& node, const v1::PeerIncidentsRequest& request,
                          Done<v1::PeerIncidents> done) = 0;
+  virtual void Offer(const std::string& node, const v1::CaptureOffer& request,
+                     Done<v1::CaptureOfferReply> done) = 0;
+  virtual void SendPart(const std::string& node, const v1::CapturePart& request,
+                        Done<v1::CapturePartReply> done) = 0;
   // Adds to what is known of its clock.
   virtual void Ping(const std::string& node, Done<v1::PingReply> done) = 0;
 

@@ -25,6 +25,12 @@ struct PeerHandlers {
   std::function<void(const std::string& peer, const v1::PeerIncidentsRequest&,
                      const PeerAnswer<v1::PeerIncidents>&)>
       incidents;
+  std::function<void(const std::string& peer, const v1::CaptureOffer&,
+                     const PeerAnswer<v1::CaptureOfferReply>&)>
+      offer;
+  std::function<void(const std::string& peer, const v1::CapturePart&,
+                     const PeerAnswer<v1::CapturePartReply>&)>
+      part;
 };
 
 // Why a call was refused, for the log and the count.

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/name.h"
+#include "base/spool_layout.h"
 #include "base/uuid.h"
 
 namespace ffdc {
@@ -76,6 +77,23 @@ Result<> CheckRequest(const v1::PeerIncidentsRequest& request, std::string_view 
   if (!request.state().empty() && request.state() != "open" && request.state() != "closed")
     return Fail(Shown(request.state()) + " is no state", EINVAL);
   if (request.id_prefix().size() > kUuidBytes) return Fail("an id that is too long", EINVAL);
+  return {};
+}
+
+Result<> CheckRequest(const v1::CaptureOffer& request, std::string_view cluster) {
+  FFDC_TRY(CheckCluster(request.cluster(), cluster));
+  FFDC_TRY(CheckId(request.incident_id()));
+  if (!request.store_id().empty() && !IsUuid(request.store_id()))
+    return Fail("a store " + Shown(request.store_id()) + " that is none", EINVAL);
+  if (request.archive_bytes() == 0) return Fail("a capture without content", EINVAL);
+  return {};
+}
+
+Result<> CheckRequest(const v1::CapturePart& request, std::string_view cluster) {
+  FFDC_TRY(CheckCluster(request.cluster(), cluster));
+  FFDC_TRY(CheckId(request.incident_id()));
+  if (request.data().empty() || request.data().size() > kHandoffPartBytes)
+    return Fail("a part of " + std::to_string(request.data().size()) + " bytes", EINVAL);
   return {};
 }
 

@@ -86,6 +86,11 @@ class Service final : public v1::Peer::CallbackService {
     const std::lock_guard lock(mutex_);
     members_ = std::move(nodes);
   }
+  void SetStore(bool reachable, const std::string& store_id) {
+    const std::lock_guard lock(mutex_);
+    store_reachable_ = reachable;
+    store_id_ = store_id;
+  }
   // The loop has ended: what waits for it, and what comes now, fails.
   void Stop() {
     std::set<std::shared_ptr<WaitingCall>> calls;
@@ -108,6 +113,11 @@ class Service final : public v1::Peer::CallbackService {
     if (admitted.ok()) {
       reply->set_received_wall_ns(received_ns);
       reply->set_version(version_);
+      {
+        const std::lock_guard lock(mutex_);
+        reply->set_store_reachable(store_reachable_);
+        reply->set_store_id(store_id_);
+      }
       reply->set_sent_wall_ns(SystemClock().RealtimeNs());
     }
     reactor->Finish(admitted);
@@ -128,6 +138,16 @@ class Service final : public v1::Peer::CallbackService {
                                           const v1::PeerIncidentsRequest* request,
                                           v1::PeerIncidents* reply) override {
     return Handle(context, request, reply, CheckRequest(*request, cluster_), handlers_.incidents);
+  }
+
+  grpc::ServerUnaryReactor* OfferCapture(grpc::CallbackServerContext* context,
+                                         const v1::CaptureOffer* request,
+                                         v1::CaptureOfferReply* reply) override {
+    return Handle(context, request, reply, CheckRequest(*request, cluster_), handlers_.offer);
+  }
+  grpc::ServerUnaryReactor* SendCapture(grpc::CallbackServerContext* context, const v1::CapturePart* request,
+                                        v1::CapturePartReply* reply) override {
+    return Handle(context, request, reply, CheckRequest(*request, cluster_), handlers_.part);
   }
 
  private:
@@ -211,6 +231,8 @@ class Service final : public v1::Peer::CallbackService {
   std::set<std::string> members_;
   std::set<std::shared_ptr<WaitingCall>> waiting_;
   bool stopped_ = false;
+  bool store_reachable_ = false;
+  std::string store_id_;
 };
 
 class TlsPeerServer final : public PeerServer {
@@ -248,6 +270,9 @@ class TlsPeerServer final : public PeerServer {
   }
 
   void SetMembers(std::set<std::string> nodes) override { service_.SetMembers(std::move(nodes)); }
+  void SetStore(bool reachable, const std::string& store_id) override {
+    service_.SetStore(reachable, store_id);
+  }
   PeerServerCounts counts() const override { return service_.counts(); }
 
  private:

@@ -39,6 +39,8 @@ class PeerServer {
 
   // Who may call. Loop thread.
   virtual void SetMembers(std::set<std::string> nodes) = 0;
+  // What pings are told: whether this node reaches the store, and which one it is.
+  virtual void SetStore(bool reachable, const std::string& store_id) = 0;
   [[nodiscard]] virtual PeerServerCounts counts() const = 0;
 };
 

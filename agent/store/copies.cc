@@ -32,12 +32,13 @@ struct SpoolCopy {
 
 std::optional<SpoolCopy> OpenSpoolCopy(const v1::StoreArgs& args) {
   const Spool spool(args.spool_dir());
-  const auto folder = spool.Sealed(args.incident_id());
+  const std::string path = SealedPath(args.incident_id());
+  const auto folder = spool.At(path);
   SpoolCopy copy{
       FileSource::Open(folder / kIncidentFile),
       OpenCopy(args.node(), [&](const std::string& name) { return FileSource::Open(folder / name); })};
-  if (!spool.HasSealed(args.incident_id())) return {};  // or it left between the lines above
-  if (const auto manifest = spool.ReadManifest(args.incident_id())) copy.capture.node = manifest->node();
+  if (!spool.Has(path)) return {};  // or it left between the lines above
+  if (const auto manifest = spool.ReadManifest(path)) copy.capture.node = manifest->node();
   return copy;
 }
 

@@ -74,6 +74,12 @@ Result<std::string> Publish(StoreDriver& store, const std::string& folder, const
          "one of them";
 }
 
+// Below the spool.
+std::string PathOf(const v1::StoreArgs& args) {
+  return args.handed_node().empty() ? SealedPath(args.incident_id())
+                                    : HandedPath(args.incident_id(), args.handed_node());
+}
+
 Result<> WriteIncident(StoreDriver& store, const Spool& spool, const v1::StoreArgs& args) {
   if (!args.incident().id().empty()) {
     FFDC_ASSIGN(const std::string json, ToJson(args.incident()));
@@ -82,31 +88,45 @@ Result<> WriteIncident(StoreDriver& store, const Spool& spool, const v1::StoreAr
   // The spool's is as old as the capture: good only where there is none.
   FFDC_ASSIGN(const std::string stored, ReadStored(store, args.incident_id(), {}, kIncidentFile));
   if (!stored.empty()) return {};
-  const auto source = FileSource::Open(spool.Sealed(args.incident_id()) / kIncidentFile);
+  const auto source = FileSource::Open(spool.At(PathOf(args)) / kIncidentFile);
   if (!source) return {};  // the capture is worth more than its description
   FFDC_ASSIGN(const std::string json, ReadText(**source));
   return store.PutIncident(args.incident_id(), json);
 }
 
 // Of the archive in the spool; empty: it is what its manifest says.
-std::string WhyDamaged(const Spool& spool, const v1::Manifest& manifest) {
-  const auto archive = FileSource::Open(spool.Sealed(manifest.incident_id()) / manifest.archive());
+std::string WhyDamaged(const std::filesystem::path& folder, const v1::Manifest& manifest) {
+  const auto archive = FileSource::Open(folder / manifest.archive());
   const auto digest = archive ? DigestOf(**archive) : Unexpected(archive.error());
   std::string why = digest ? WhyNotArchive(*digest, manifest) : digest.error().message;
   if (!why.empty()) why = manifest.archive() + ": " + why;
   return why;
 }
 
+// A person may still want ours; a peer's is whole where it came from.
+Result<> TakeOut(const Spool& spool, const v1::StoreArgs& args, const std::string& why,
+                 v1::StoreReply* reply) {
+  if (args.handed_node().empty()) {
+    FFDC_ASSIGN(*reply->add_damaged(), spool.SetAside(args.incident_id(), why));
+  } else {
+    FFDC_TRY(spool.Remove(PathOf(args)));
+    reply->set_capture_problem("it arrived damaged: " + why);
+  }
+  return {};
+}
+
 // What can be told without reading all of it. Fills `reply` if it cannot be shipped.
-Result<v1::Manifest> ReadSource(const Spool& spool, const std::string& id, v1::StoreReply* reply) {
-  auto manifest = spool.ReadManifest(id);
+Result<v1::Manifest> ReadSource(const Spool& spool, const v1::StoreArgs& args, v1::StoreReply* reply) {
+  const std::string path = PathOf(args);
+  auto manifest = spool.ReadManifest(path);
   std::string why = manifest ? std::string() : manifest.error().message;
   if (manifest) {
-    const auto archive = FileSource::Open(spool.Sealed(id) / manifest->archive());
-    if (!archive || (*archive)->size_bytes() != manifest->archive_bytes()) why = WhyDamaged(spool, *manifest);
+    const auto archive = FileSource::Open(spool.At(path) / manifest->archive());
+    if (!archive || (*archive)->size_bytes() != manifest->archive_bytes())
+      why = WhyDamaged(spool.At(path), *manifest);
   }
   if (why.empty()) return manifest;
-  FFDC_ASSIGN(*reply->add_damaged(), spool.SetAside(id, why));
+  FFDC_TRY(TakeOut(spool, args, why, reply));
   return Fail(why);
 }
 
@@ -114,7 +134,8 @@ Result<v1::Manifest> ReadSource(const Spool& spool, const std::string& id, v1::S
 Result<v1::StoreReply> ShippedBefore(const v1::StoreArgs& args) {
   v1::StoreReply reply;
   FFDC_ASSIGN(const auto store, OpenKnownStore(args, StoreUse::kRead));
-  FFDC_ASSIGN(const std::string text, ReadStored(*store, args.incident_id(), args.node(), kManifestFile));
+  const std::string& node = args.handed_node().empty() ? args.node() : args.handed_node();
+  FFDC_ASSIGN(const std::string text, ReadStored(*store, args.incident_id(), node, kManifestFile));
   if (auto manifest = ParseManifest(text)) {
     *reply.add_manifests() = std::move(*manifest);
   } else {
@@ -137,32 +158,37 @@ Result<std::unique_ptr<StoreDriver>> OpenFor(const v1::StoreArgs& args, const v1
 
 Result<v1::StoreReply> Ship(const v1::StoreArgs& args) {
   const Spool spool(args.spool_dir());
-  if (!spool.HasSealed(args.incident_id())) return ShippedBefore(args);
+  const std::string path = PathOf(args);
+  if (!spool.Has(path)) return ShippedBefore(args);
   v1::StoreReply reply;
-  auto manifest = ReadSource(spool, args.incident_id(), &reply);
+  auto manifest = ReadSource(spool, args, &reply);
   if (!manifest) {
-    if (reply.damaged().empty()) return Unexpected(std::move(manifest).error());
+    if (reply.damaged().empty() && reply.capture_problem().empty())
+      return Unexpected(std::move(manifest).error());
     return reply;
   }
   CrashPoint("ship.source_checked");
   FFDC_ASSIGN(const auto store, OpenFor(args, *manifest));
   FFDC_TRY(store->Prepare());
   Pacer pacer(args.max_bytes_per_second());
-  auto published = Publish(*store, spool.Sealed(args.incident_id()), *manifest, pacer);
+  auto published = Publish(*store, spool.At(path), *manifest, pacer);
   if (!published) {
     // The copy of what is damaged reads back wrong, too.
     const bool is_wrong = published.error().code == EBADMSG;
-    const auto why = is_wrong ? WhyDamaged(spool, *manifest) : std::string();
+    const auto why = is_wrong ? WhyDamaged(spool.At(path), *manifest) : std::string();
     if (why.empty()) return Unexpected(std::move(published).error());
-    FFDC_ASSIGN(*reply.add_damaged(), spool.SetAside(args.incident_id(), why));
+    FFDC_TRY(TakeOut(spool, args, why, &reply));
     return reply;
   }
   reply.set_capture_problem(*published);
-  if (!reply.capture_problem().empty()) return reply;
+  if (!reply.capture_problem().empty()) {
+    if (!args.handed_node().empty()) FFDC_TRY(spool.Remove(path));
+    return reply;
+  }
   CrashPoint("ship.published");
   FFDC_TRY(WriteIncident(*store, spool, args));
   CrashPoint("ship.incident_written");
-  FFDC_TRY(spool.Remove(SealedPath(args.incident_id())));
+  FFDC_TRY(spool.Remove(path));
   CrashPoint("ship.spool_removed");
   *reply.add_manifests() = std::move(*manifest);
   return reply;

@@ -12,8 +12,7 @@
 #include <set>
 
 #include "base/backoff.h"
-#include "base/uuid.h"
-#include "store/spool_queue.h"
+#include "store/spool_keeper.h"
 #include "store/store_args.h"
 #include "store/store_health.h"
 #include "store/store_requests.h"
@@ -43,15 +42,18 @@ class ShipperImpl final : public Shipper {
         callbacks_(std::move(callbacks)),
         workers_(launcher),
         health_(options_.store_url, [this](const StoreState& state) { callbacks_.store_state(state); }),
-        requests_(workers_) {}
+        requests_(workers_),
+        spool_(options_, callbacks_, workers_,
+               {[this] { return Args(); }, [this](const StoreOutcome& outcome) { Recovered(outcome); },
+                [this] { Pump(); }}) {}
 
   void Recover() override {
-    recover_wanted_ = true;
+    spool_.Recover();
     Pump();
   }
 
   void Enqueue(const v1::Manifest& manifest) override {
-    queue_.Add(manifest);
+    spool_.queue().Add(manifest);
     Pump();
   }
 
@@ -63,14 +65,38 @@ class ShipperImpl final : public Shipper {
 
   void Tick() override { Pump(); }
 
-  bool Has(const std::string& incident_id) const override { return queue_.Contains(incident_id); }
+  std::string HoldForHandoff() override {
+    std::string id = health_.lost() ? spool_.queue().Next() : std::string();
+    if (!id.empty()) spool_.queue().SetBusy(id, true);
+    return id;
+  }
+
+  void HandoffEnded(const v1::Manifest& manifest, const std::string& by) override {
+    if (by.empty()) {
+      spool_.queue().SetBusy(manifest.incident_id(), false);
+    } else {
+      recovered_.erase(manifest.incident_id());
+      spool_.Forget(manifest, by);
+    }
+    Pump();
+  }
+
+  void StoreForPeer(const v1::Manifest& manifest) override {
+    const auto same = [&](const v1::Manifest& other) {
+      return other.incident_id() == manifest.incident_id() && other.node() == manifest.node();
+    };
+    if (std::none_of(of_peers_.begin(), of_peers_.end(), same)) of_peers_.push_back(manifest);
+    Pump();
+  }
+
+  bool Has(const std::string& incident_id) const override { return spool_.queue().Contains(incident_id); }
 
   v1::StoreStatus store_status() const override {
     v1::StoreStatus status;
     status.set_url(options_.store_url);
     status.set_reachable(reachable_);
     for (const auto& error :
-         {store_error_, ship_error_, queue_.problem(), change_error_, retain_error_, name_problem_}) {
+         {store_error_, ship_error_, spool_.queue().problem(), change_error_, retain_error_, name_problem_}) {
       if (status.error().empty()) status.set_error(error);
     }
     status.set_bytes(store_bytes_);
@@ -81,16 +107,7 @@ class ShipperImpl final : public Shipper {
     return status;
   }
 
-  v1::SpoolStatus spool_status() const override {
-    v1::SpoolStatus status;
-    status.set_path(options_.spool_dir);
-    status.set_bytes(queue_.bytes());
-    status.set_max_bytes(options_.spool_max_bytes);
-    status.set_captures(queue_.size());
-    status.set_dropped(dropped_);
-    status.set_error(spool_error_);
-    return status;
-  }
+  v1::SpoolStatus spool_status() const override { return spool_.status(); }
 
   void Manifests(const std::string& id,
                  std::function<void(Result<std::vector<v1::Manifest>>)> done) override {
@@ -119,7 +136,7 @@ class ShipperImpl final : public Shipper {
                   [this, done = std::move(done)](Result<v1::StoreReply> reply) {
                     if (!reply) return done(Unexpected(std::move(reply).error()));
                     known_id_ = reply->store_id();
-                    remember_wanted_ = true;
+                    spool_.Remember();
                     store_backoff_.Reset();
                     next_status_ = Now();
                     done({});
@@ -173,100 +190,32 @@ class ShipperImpl final : public Shipper {
   }
 
   void Pump() {
-    PumpSpool();
+    spool_.Pump();
     PumpStore();
   }
 
-  // --- spool -------------------------------------------------------------
-
-  void PumpSpool() {
-    if (spool_busy_ || !spool_backoff_.Over()) return;
-    if (recover_wanted_) return StartRecover();
-    if (remember_wanted_) return StartRemember();
-    const auto victims = queue_.Victims(options_.spool_max_bytes);
-    if (!victims.empty()) StartDrop(victims);
-  }
-
-  // Runs a worker that touches the spool alone.
-  void StartSpoolWorker(const std::string& task, const v1::StoreArgs& args,
-                        std::function<void(const StoreOutcome&)> ended) {
-    spool_busy_ = true;
-    workers_.Start(task, args, options_.deadline,
-                   [this, ended = std::move(ended)](const StoreOutcome& outcome) {
-                     spool_busy_ = false;
-                     spool_error_ = outcome.error;
-                     if (outcome.ok()) {
-                       spool_backoff_.Reset();
-                     } else {
-                       spool_backoff_.Failed();
-                     }
-                     ended(outcome);
-                     Pump();
-                   });
-  }
-
-  void StartRecover() {
-    StartSpoolWorker("store.recover_spool", Args(), [this](const StoreOutcome& outcome) {
-      if (outcome.ok()) {
-        recover_wanted_ = false;
-        if (known_id_.empty()) known_id_ = outcome.reply.store_id();
-      }
-      for (const auto& damaged : outcome.reply.damaged()) SetAside(damaged);
-      for (const auto& manifest : outcome.reply.manifests()) {
-        if (queue_.Contains(manifest.incident_id())) continue;  // sealed just now
-        queue_.Add(manifest);
-        recovered_.insert(manifest.incident_id());
-        callbacks_.found(manifest);
-      }
-    });
-  }
-
-  void StartRemember() {
-    auto args = Args();
-    StartSpoolWorker("store.remember", args, [this, args](const StoreOutcome& outcome) {
-      if (outcome.ok() && args.known_store_id() == known_id_) remember_wanted_ = false;
-    });
-  }
-
-  // A person may still want it: it stays, but no longer waits for the store.
-  void SetAside(const v1::Removal& damaged) {
-    queue_.AddDamaged(damaged);
-    if (!damaged.reason().empty()) Dropped(damaged.id().substr(0, kUuidBytes), damaged.reason());
-  }
-
-  void Dropped(const std::string& id, const std::string& reason) {
-    ++dropped_;
-    callbacks_.dropped(id, reason);
-  }
-
-  void StartDrop(const std::vector<std::string>& victims) {
-    auto args = Args();
-    for (const auto& path : victims) {
-      args.add_drop(path);
-      queue_.SetBusy(SpoolQueue::NameOf(path), true);
+  void Recovered(const StoreOutcome& outcome) {
+    if (outcome.ok() && known_id_.empty()) known_id_ = outcome.reply.store_id();
+    for (const auto& manifest : outcome.reply.manifests()) {
+      recovered_.insert(manifest.incident_id());
+      callbacks_.found(manifest);
     }
-    StartSpoolWorker("store.drop", args, [this, victims](const StoreOutcome& outcome) {
-      for (const auto& path : victims) queue_.SetBusy(SpoolQueue::NameOf(path), false);
-      for (const auto& removed : outcome.reply.removed()) {
-        queue_.RemovePath(removed.id());
-        Dropped(SpoolQueue::NameOf(removed.id()).substr(0, kUuidBytes),
-                "spool quota: more than " + std::to_string(options_.spool_max_bytes) +
-                    " bytes waited for the store");
-      }
-    });
+    for (const auto& manifest : outcome.reply.handed()) StoreForPeer(manifest);
   }
 
   // --- store -------------------------------------------------------------
 
   void PumpStore() {
     // Which store is the one meant stands in the spool.
-    if (store_busy_ || recover_wanted_) return;
+    if (store_busy_ || spool_.recovering()) return;
     const size_t abandoned = workers_.Abandoned();
     if (abandoned < abandoned_before_) {  // one could end: the store may be back
       store_backoff_.Reset();
       own_uploads_cleared_ = false;
     }
     abandoned_before_ = abandoned;
+    // No worker more may look whether it is lost: those that hang say it is.
+    if (hung_ && abandoned >= kMaxAbandoned) health_.Failed(hung_since_, true, store_error_);
     if (hung_ && (!store_backoff_.Over() || abandoned >= kMaxAbandoned)) return FailRemovals();
     if (IsStatusDue()) return StartStatus();
     if (!reachable_) return FailRemovals();
@@ -298,6 +247,7 @@ class ShipperImpl final : public Shipper {
 
   void Unreachable(const StoreOutcome& outcome) {
     reachable_ = false;
+    if (outcome.hung() && !hung_) hung_since_ = Now() - outcome.elapsed;
     check_writing_ |= outcome.hung();
     hung_ = outcome.hung();
     store_error_ = hung_ ? "store " + options_.store_url + " does not answer (" + outcome.error +
@@ -325,7 +275,7 @@ class ShipperImpl final : public Shipper {
       name_problem_ = outcome.reply.capture_problem();
       if (outcome.reply.store_id() != known_id_) {
         known_id_ = outcome.reply.store_id();
-        remember_wanted_ = true;
+        spool_.Remember();
       }
       store_error_.clear();
       store_backoff_.Reset();
@@ -353,34 +303,55 @@ class ShipperImpl final : public Shipper {
 
   bool StartShip() {
     if (!ship_backoff_.Over()) return false;
-    const std::string id = queue_.Next();
-    if (id.empty()) return false;
+    const std::string id = spool_.queue().Next();
+    if (id.empty()) return StartShipForPeer();
     auto args = Args(id);
     *args.mutable_incident() = callbacks_.incident(id);
-    queue_.SetBusy(id, true);
+    spool_.queue().SetBusy(id, true);
     StartStoreWorker("store.ship", args, options_.deadline,
                      [this, id](const StoreOutcome& outcome) { ShipEnded(id, outcome); });
     return true;
   }
 
+  bool StartShipForPeer() {
+    if (of_peers_.empty()) return false;
+    const v1::Manifest manifest = of_peers_.front();
+    auto args = Args(manifest.incident_id());
+    args.set_handed_node(manifest.node());
+    StartStoreWorker("store.ship", args, options_.deadline, [this, manifest](const StoreOutcome& outcome) {
+      WriteEnded(outcome, &ship_error_, &ship_backoff_);
+      if (!outcome.ok()) return;
+      of_peers_.pop_front();
+      const auto& reply = outcome.reply;
+      const bool stored = !reply.manifests().empty();
+      if (stored) Grew(manifest);
+      callbacks_.stored_for_peer(manifest, stored                            ? ""
+                                           : reply.capture_problem().empty() ? reply.not_found()
+                                                                             : reply.capture_problem());
+    });
+    return true;
+  }
+
   void ShipEnded(const std::string& id, const StoreOutcome& outcome) {
-    queue_.SetBusy(id, false);
+    spool_.queue().SetBusy(id, false);
     WriteEnded(outcome, &ship_error_, &ship_backoff_);
     if (!outcome.ok()) return;
     const auto& reply = outcome.reply;
-    if (!reply.capture_problem().empty()) return queue_.Postpone(id, reply.capture_problem());
-    queue_.Remove(id);
-    for (const auto& damaged : reply.damaged()) SetAside(damaged);
-    if (!reply.not_found().empty()) Dropped(id, reply.not_found());
+    if (!reply.capture_problem().empty()) return spool_.queue().Postpone(id, reply.capture_problem());
+    spool_.queue().Remove(id);
+    for (const auto& damaged : reply.damaged()) spool_.SetAside(damaged);
+    if (!reply.not_found().empty()) spool_.Dropped(id, reply.not_found());
     for (const auto& manifest : reply.manifests()) {
       // One of a former life may have been in the store already, and counted: the recount below knows.
-      if (recovered_.erase(id) == 0) {
-        store_bytes_ += manifest.archive_bytes();
-        ++store_captures_;
-      }
+      if (recovered_.erase(id) == 0) Grew(manifest);
       next_retain_ = std::min(next_retain_, std::max(Now() + kRetainAfterShip, retain_not_before_));
-      callbacks_.stored(manifest, options_.store_url);
+      callbacks_.stored(manifest, options_.store_url, {});
     }
+  }
+
+  void Grew(const v1::Manifest& manifest) {
+    store_bytes_ += manifest.archive_bytes();
+    ++store_captures_;
   }
 
   bool StartChange() {
@@ -402,7 +373,7 @@ class ShipperImpl final : public Shipper {
   }
 
   v1::StoreArgs RetainArgs(bool own_uploads) const {
-    return MakeRetainArgs(options_, known_id_, own_uploads, queue_.Ids(), callbacks_.keep_ids());
+    return MakeRetainArgs(options_, known_id_, own_uploads, spool_.queue().Ids(), callbacks_.keep_ids());
   }
 
   void StartRetain() {
@@ -424,7 +395,7 @@ class ShipperImpl final : public Shipper {
 
   void Retired(const v1::Removal& removed) {
     changes_.erase(removed.id());
-    Dropped(removed.id(), removed.reason());
+    spool_.Dropped(removed.id(), removed.reason());
   }
 
   // --- on demand ---------------------------------------------------------
@@ -432,12 +403,12 @@ class ShipperImpl final : public Shipper {
   void StartRemove() {
     auto request = std::move(removals_.front());
     removals_.pop_front();
-    queue_.SetBusy(request.id, true);
+    spool_.queue().SetBusy(request.id, true);
     StartStoreWorker("store.remove", Args(request.id), options_.deadline,
                      [this, request](const StoreOutcome& outcome) {
-                       queue_.SetBusy(request.id, false);
+                       spool_.queue().SetBusy(request.id, false);
                        if (!outcome.ok()) return request.done(Fail(outcome.error));
-                       queue_.Remove(request.id);
+                       spool_.queue().Remove(request.id);
                        changes_.erase(request.id);
                        next_retain_ = std::min(next_retain_, retain_not_before_);
                        if (!outcome.reply.not_found().empty())
@@ -457,16 +428,10 @@ class ShipperImpl final : public Shipper {
   StoreWorkers workers_;
   StoreHealth health_;
   StoreRequests requests_;
-  SpoolQueue queue_;
+  SpoolKeeper spool_;
   std::map<std::string, Change> changes_;  // incident.json to rewrite
   std::deque<RemovalRequest> removals_;
-
-  bool spool_busy_ = false;
-  bool recover_wanted_ = false;
-  bool remember_wanted_ = false;
-  Backoff spool_backoff_;
-  std::string spool_error_;
-  uint64_t dropped_ = 0;
+  std::deque<v1::Manifest> of_peers_;  // whole in <spool>/handed
 
   bool store_busy_ = false;
   bool reachable_ = false;
@@ -480,6 +445,7 @@ class ShipperImpl final : public Shipper {
   Backoff store_backoff_;
   Backoff ship_backoff_;
   Backoff change_backoff_;
+  Time hung_since_;
   Time next_status_;
   Time next_retain_;
   Time retain_not_before_;

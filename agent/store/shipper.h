@@ -38,8 +38,11 @@ struct ShipperCallbacks {
   std::function<v1::Incident(const std::string& incident_id)> incident;
   // Incidents that retention must not touch (pinned or open).
   std::function<std::vector<std::string>()> keep_ids;
-  // A capture is in the store, verified; it has left the spool.
-  std::function<void(const v1::Manifest&, const std::string& where)> stored;
+  // A capture is in the store, verified; it has left the spool. by: the peer that stored it, empty: this
+  // node.
+  std::function<void(const v1::Manifest&, const std::string& where, const std::string& by)> stored;
+  // A peer's capture is in the store, or cannot be put there: problem. It has left the spool.
+  std::function<void(const v1::Manifest&, const std::string& problem)> stored_for_peer;
   // A capture gave way (spool quota, or retention in the store): state, why.
   std::function<void(const std::string& incident_id, const std::string& reason)> dropped;
   // Found in the spool at the start (sealed in a former life).
@@ -63,6 +66,15 @@ class Shipper {
   // incident.json changed for a capture already stored (closed, pinned, ...): rewritten soon.
   virtual void IncidentChanged(const v1::Incident& incident) = 0;
   virtual void Tick() = 0;  // once a second: retries, retention
+
+  // While the store is lost: the next capture that a peer may store. It stays as it is until HandoffEnded.
+  // Empty: none, or the store is there.
+  virtual std::string HoldForHandoff() = 0;
+  // by: the peer that has stored it; empty: none has.
+  virtual void HandoffEnded(const v1::Manifest& manifest, const std::string& by) = 0;
+  // Of a peer, whole in <spool>/handed: stored after this node's own. Known already: nothing changes.
+  virtual void StoreForPeer(const v1::Manifest& manifest) = 0;
+
   // Whether the capture lies in the spool still.
   [[nodiscard]] virtual bool Has(const std::string& incident_id) const = 0;
   [[nodiscard]] virtual v1::StoreStatus store_status() const = 0;

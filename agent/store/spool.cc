@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 
 #include "base/crash_point.h"
 #include "base/fs.h"
 #include "base/spool_layout.h"
+#include "base/uuid.h"
 #include "store/file_source.h"
 #include "store/layout.h"
 
@@ -17,16 +19,18 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kOurPrefix = "ship-";
+constexpr std::chrono::hours kHandedAge{24};
 
 }  // namespace
 
-bool Spool::HasSealed(const std::string& incident_id) const {
+bool Spool::Has(const std::string& path) const {
   std::error_code ignored;
-  return fs::is_directory(Sealed(incident_id), ignored);
+  return fs::is_directory(At(path), ignored);
 }
 
-Result<v1::Manifest> Spool::ReadManifest(const std::string& incident_id) const {
-  FFDC_ASSIGN(const auto source, FileSource::Open(Sealed(incident_id) / kManifestFile));
+Result<v1::Manifest> Spool::ReadManifest(const std::string& path) const {
+  const std::string incident_id = At(path).filename().string().substr(0, kUuidBytes);
+  FFDC_ASSIGN(const auto source, FileSource::Open(At(path) / kManifestFile));
   FFDC_ASSIGN(const std::string text, ReadText(*source));
   auto manifest = ParseManifest(text);
   if (!manifest) return Unexpected(manifest.error().In(kManifestFile));
@@ -40,7 +44,7 @@ Result<v1::Removal> Spool::SetAside(const std::string& incident_id, const std::s
   std::string name = incident_id;
   std::error_code ignored;
   if (fs::exists(root_ / kDamagedFolder / name, ignored)) name += "." + RandomSuffix();
-  FFDC_TRY(RenameDurable(Sealed(incident_id), root_ / kDamagedFolder / name));
+  FFDC_TRY(RenameDurable(At(SealedPath(incident_id)), root_ / kDamagedFolder / name));
   v1::Removal removal;
   removal.set_id(name);
   removal.set_bytes(FolderBytes(root_ / kDamagedFolder / name));
@@ -71,6 +75,7 @@ Result<> Spool::Recover(v1::StoreReply* reply) const {
     if (name.starts_with(kOurPrefix)) FFDC_TRY(RemoveAll(root_ / kTmpFolder / name));
   }
   FFDC_TRY(RecoverSealed(reply));
+  FFDC_TRY(RecoverHanded(reply));
   FFDC_ASSIGN(const auto damaged, ListFolder(root_ / kDamagedFolder));
   for (const auto& name : damaged) {
     const auto known = [&](const v1::Removal& removal) { return removal.id() == name; };
@@ -85,14 +90,33 @@ Result<> Spool::Recover(v1::StoreReply* reply) const {
 Result<> Spool::RecoverSealed(v1::StoreReply* reply) const {
   FFDC_ASSIGN(const auto ids, ListFolder(root_ / kSealedFolder));
   for (const auto& id : ids) {
-    auto manifest = CheckIncidentId(id) ? ReadManifest(id) : Fail("not an incident's folder");
+    auto manifest = CheckIncidentId(id) ? ReadManifest(SealedPath(id)) : Fail("not an incident's folder");
     if (manifest) {
       *reply->add_manifests() = std::move(*manifest);
       continue;
     }
     std::error_code ignored;
-    if (!fs::exists(Sealed(id), ignored)) continue;  // removed meanwhile
+    if (!fs::exists(At(SealedPath(id)), ignored)) continue;  // removed meanwhile
     FFDC_ASSIGN(*reply->add_damaged(), SetAside(id, manifest.error().message));
+  }
+  return {};
+}
+
+// Whole ones go to the store. The rest is still at the peer, which offers it again, or has stored it itself.
+Result<> Spool::RecoverHanded(v1::StoreReply* reply) const {
+  FFDC_ASSIGN(const auto names, ListFolder(root_ / kHandedFolder));
+  for (const auto& name : names) {
+    const std::string path = std::string(kHandedFolder) + "/" + name;
+    auto manifest = ReadManifest(path);
+    std::error_code code;
+    const bool whole =
+        manifest && fs::file_size(At(path) / manifest->archive(), code) == manifest->archive_bytes() && !code;
+    const bool old = fs::last_write_time(At(path), code) + kHandedAge < fs::file_time_type::clock::now();
+    if (whole) {
+      *reply->add_handed() = std::move(*manifest);
+    } else if (!manifest || (old && !code)) {
+      FFDC_TRY(Remove(path));
+    }
   }
   return {};
 }

@@ -8,6 +8,7 @@
 #include "store/copies.h"
 #include "store/driver.h"
 #include "store/file_source.h"
+#include "store/handoff_files.h"
 #include "store/jobs.h"
 #include "store/known_store.h"
 #include "store/layout.h"
@@ -56,6 +57,11 @@ void SetSpace(const StoreSpace& space, v1::StoreSpace* shown) {
   shown->set_quota_bytes(space.quota_bytes);
   shown->set_objects(space.objects);
   shown->set_quota_objects(space.quota_objects);
+  for (const auto& [name, bytes] : space.largest_pools) {
+    auto* pool = shown->add_largest_pools();
+    pool->set_name(name);
+    pool->set_stored_bytes(bytes);
+  }
 }
 
 Result<> LookAtStore(Task& task) {
@@ -108,7 +114,7 @@ Result<> RemoveTask(Task& task) {
   FFDC_TRY(CheckIncidentId(id));
   FFDC_ASSIGN(const auto store, OpenKnownStore(task.args, StoreUse::kRead));
   const Spool spool(task.args.spool_dir());
-  const bool spooled = spool.HasSealed(id);
+  const bool spooled = spool.Has(SealedPath(id));
   FFDC_ASSIGN(uint64_t bytes, store->Remove(id));
   if (bytes == 0 && !spooled)
     task.reply.set_not_found("neither the spool nor " + task.args.store_url() + " has incident " + id);
@@ -169,6 +175,13 @@ Result<> InitTask(Task& task) {
 
 Result<> RememberTask(Task& task) { return RememberStore(task.args); }
 
+template <Result<v1::StoreReply> (*run)(const v1::StoreArgs&)>
+Result<> HandoffTask(Task& task) {
+  FFDC_ASSIGN(task.reply, run(task.args));
+  return {};
+}
+Result<> DropHandedTask(Task& task) { return DropHanded(task.args); }
+
 // fds[3]: where the progress of work on the whole store goes.
 Result<> ListTask(Task& task) { return ListStore(task.args, task.fds[3]); }
 Result<> VerifyAllTask(Task& task) { return VerifyStore(task.args, task.fds[3]); }
@@ -206,6 +219,11 @@ WorkerTasks StoreTasks() {
       {"store.drop", Wrap(DropTask)},
       {"store.init", Wrap(InitTask)},
       {"store.remember", Wrap(RememberTask)},
+      {"store.describe_sealed", Wrap(HandoffTask<DescribeSealed>)},
+      {"store.read_sealed", Wrap(HandoffTask<ReadSealed>)},
+      {"store.begin_handed", Wrap(HandoffTask<BeginHanded>)},
+      {"store.add_to_handed", Wrap(HandoffTask<AddToHanded>)},
+      {"store.drop_handed", Wrap(DropHandedTask)},
       {"store.list", Wrap(ListTask)},
       {"store.verify_all", Wrap(VerifyAllTask)},
       {"store.clean", Wrap(CleanTask)},

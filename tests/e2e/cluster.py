@@ -3,6 +3,7 @@
 own, joined by a bridge; certificates of a CA made with openssl. Nothing is mocked: links are cut, servers
 are killed."""
 
+import json
 import os
 import shutil
 import signal
@@ -223,6 +224,14 @@ class ClusterTest(E2eTest):
         return wait_for(there, f"an incident {kind or ''} on node {agent.node}")
 
 
+def stored_json(test, incident_id, *path):
+    for folder, names, _ in os.walk(os.path.join(test.store, "v1", "default", "incidents")):
+        if incident_id in names:
+            with open(os.path.join(folder, incident_id, *path), encoding="utf-8") as file:
+                return json.load(file)
+    raise AssertionError(f"incident {incident_id} is not in the store")
+
+
 def nodes_of(agent):
     return {node["name"]: node for node in agent.ctl_json("node", "list")["nodes"]}
 
@@ -232,4 +241,5 @@ def alive(agent):
 
 
 __all__ = ["Ca", "ClusterTest", "Etcd", "FAKETIME", "FFDCCTL", "Net", "PORT", "address", "alive", "inside",
-           "nodes_of", "run"]
+           "nodes_of", "run",
+           "stored_json"]

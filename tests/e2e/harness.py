@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 import time
 import unittest
+import uuid
 
 from disks import Cgroup, FaultFs, LoopDisk, Mount, Shown
 
@@ -25,6 +26,7 @@ SANITIZED = os.environ.get("FFDC_SANITIZED", "") not in ("", "0")
 PATIENCE = 60 if SANITIZED else 25
 # Not /tmp, which may be a tmpfs: that has no direct I/O before Linux 6.6.
 DISK_DIR = "/var/tmp"
+ARCHIVE = "capture.tar.zst"
 
 
 def main():
@@ -291,6 +293,43 @@ def of_store(capture_folder):
             return json.load(manifest)["trigger"]["kind"] == "store.lost"
     except OSError:
         return False  # it left this moment
+
+
+def uuid7():
+    """As the agent makes them: the time is in the id."""
+    value = (int(time.time() * 1000) << 80) | (7 << 76) | (2 << 62) | (uuid.uuid4().int & ((1 << 62) - 1))
+    return str(uuid.UUID(int=value))
+
+
+def seal_big_capture(agent, size):
+    """What a former life of the agent has left in its spool. Returns the incident's id."""
+    incident_id = uuid7()
+    folder = os.path.join(agent.spool, "sealed", incident_id)
+    os.makedirs(folder)
+    data = os.path.join(agent.folder, "big")
+    with open(data, "wb") as file:
+        for _ in range(size >> 20):
+            file.write(os.urandom(1 << 20))
+    archive = os.path.join(folder, ARCHIVE)
+    with open(archive, "wb") as file, \
+            subprocess.Popen(["zstd", "-1", "-q", "-c"], stdin=subprocess.PIPE, stdout=file) as zstd:
+        with tarfile.open(fileobj=zstd.stdin, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+            tar.add(data, "big.bin")
+        zstd.stdin.close()
+    digest = sha256(data)
+    os.unlink(data)
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    event = {"id": uuid7(), "kind": "manual", "subject": {"type": "node", "id": f"node:{agent.node}"},
+             "first_at": now, "last_at": now, "count": "1", "node": agent.node}
+    manifest = {"format": 1, "incident_id": incident_id, "cluster": "default", "node": agent.node, "trigger": event,
+                "started_at": now, "sealed_at": now, "archive": ARCHIVE,
+                "archive_bytes": str(os.path.getsize(archive)), "archive_sha256": sha256(archive),
+                "files": [{"name": "big.bin", "size_bytes": str(size), "sha256": digest}]}
+    incident = {"id": incident_id, "cluster": "default", "kind": "manual", "opened_at": now}
+    for name, content in (("manifest.json", manifest), ("incident.json", incident)):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            json.dump(content, file)
+    return incident_id
 
 
 def capture_of(incident):

@@ -10,27 +10,11 @@ import subprocess
 import sys
 import tarfile
 import time
-import uuid
 
-from cluster import (FAKETIME, PORT, Ca, ClusterTest, address, alive, inside, nodes_of)
-from harness import BIN, main, wait_for
+from cluster import (FAKETIME, PORT, Ca, ClusterTest, address, alive, inside, nodes_of, stored_json)
+from harness import BIN, main, uuid7, wait_for
 
 PEER_CALL = os.path.join(BIN, "peer_call")
-
-
-def uuid7():
-    ms = time.time_ns() // 1_000_000
-    rest = uuid.uuid4().int
-    value = (ms << 80) | (7 << 76) | ((rest & 0xfff) << 64) | (2 << 62) | (rest >> 66)
-    return str(uuid.UUID(int=value))
-
-
-def stored_json(test, incident_id, *path):
-    for folder, names, _ in os.walk(os.path.join(test.store, "v1", "default", "incidents")):
-        if incident_id in names:
-            with open(os.path.join(folder, incident_id, *path), encoding="utf-8") as file:
-                return json.load(file)
-    raise AssertionError(f"incident {incident_id} is not in the store")
 
 
 class CaptureTest(ClusterTest):

@@ -7,58 +7,19 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import tarfile
 import tempfile
 import time
-import uuid
 
 import harness
 from ceph import Ceph
 from disks import run
-from harness import BIN, DISK_DIR, E2eTest, capture_of, sha256, wait_for
+from harness import BIN, DISK_DIR, E2eTest, capture_of, seal_big_capture, sha256, wait_for
 
 PATIENCE = 150  # a cluster and an agent on two cores, and pauses between tries of up to a minute
 MIB = 1 << 20
 BIG = 160 * MIB  # three objects
-ARCHIVE = "capture.tar.zst"
-
-
-def uuid7():
-    """As the agent makes them: the time is in the id."""
-    value = (int(time.time() * 1000) << 80) | (7 << 76) | (2 << 62) | (uuid.uuid4().int & ((1 << 62) - 1))
-    return str(uuid.UUID(int=value))
-
-
-def seal_big_capture(agent):
-    """What a former life of the agent has left in its spool. Returns the incident's id."""
-    incident_id = uuid7()
-    folder = os.path.join(agent.spool, "sealed", incident_id)
-    os.makedirs(folder)
-    data = os.path.join(agent.folder, "big")
-    with open(data, "wb") as file:
-        for _ in range(BIG // MIB):
-            file.write(os.urandom(MIB))
-    archive = os.path.join(folder, ARCHIVE)
-    with open(archive, "wb") as file, \
-            subprocess.Popen(["zstd", "-1", "-q", "-c"], stdin=subprocess.PIPE, stdout=file) as zstd:
-        with tarfile.open(fileobj=zstd.stdin, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-            tar.add(data, "big.bin")
-        zstd.stdin.close()
-    size, digest = os.path.getsize(data), sha256(data)
-    os.unlink(data)
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    event = {"id": uuid7(), "kind": "manual", "subject": {"type": "node", "id": "node:node1"},
-             "first_at": now, "last_at": now, "count": "1", "node": "node1"}
-    manifest = {"format": 1, "incident_id": incident_id, "cluster": "default", "node": "node1", "trigger": event,
-                "started_at": now, "sealed_at": now, "archive": ARCHIVE,
-                "archive_bytes": str(os.path.getsize(archive)), "archive_sha256": sha256(archive),
-                "files": [{"name": "big.bin", "size_bytes": str(size), "sha256": digest}]}
-    incident = {"id": incident_id, "cluster": "default", "kind": "manual", "opened_at": now}
-    for name, content in (("manifest.json", manifest), ("incident.json", incident)):
-        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-            json.dump(content, file)
-    return incident_id
+ARCHIVE = harness.ARCHIVE
 
 
 class RadosTest(E2eTest):
@@ -212,7 +173,7 @@ class FaultTest(RadosTest):
         disk = self.disk()
         # Slow enough to be stopped half-way.
         agent = self.rados_agent([disk], start=False, config={"store": {"max_bytes_per_second": "16MiB"}})
-        big = seal_big_capture(agent)
+        big = seal_big_capture(agent, BIG)
         before = self.write_bytes()
         agent.start()
         # One object is written, there is more to come.

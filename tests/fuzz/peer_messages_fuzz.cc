@@ -30,6 +30,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (query.ParseFromString(bytes)) (void)ffdc::CheckRequest(query, "prod");
   ffdc::v1::PingRequest ping;
   if (ping.ParseFromString(bytes)) (void)ffdc::CheckRequest(ping, "prod");
+  ffdc::v1::CaptureOffer offer;
+  if (offer.ParseFromString(bytes) && ffdc::CheckRequest(offer, offer.cluster()) &&
+      !ffdc::IsUuid(offer.incident_id()))
+    abort();
+  ffdc::v1::CapturePart part;
+  if (part.ParseFromString(bytes) && ffdc::CheckRequest(part, part.cluster()) &&
+      (!ffdc::IsUuid(part.incident_id()) || part.data().empty()))
+    abort();
   if (const auto member = ffdc::ParseMember("node1", bytes);
       member && !ffdc::ParseEndpoint(member->address()))
     abort();

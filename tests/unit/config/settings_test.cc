@@ -93,6 +93,7 @@ db = "etcds://10.0.0.1:2379,[fd00::1]:2379"
 [peer]
 listen = "0.0.0.0:7420"
 advertise = "10.0.0.11:7420"
+handoff_max_bytes = "2GiB"
 [tls]
 ca = "/etc/ffdc/ca.crt"
 cert = "/etc/ffdc/node.crt"
@@ -150,12 +151,12 @@ level = "debug"
       ElementsAre(
           "node.name = \"n-1\"", R"(node.cluster = "prod.eu_1")",
           R"(cluster.db = "etcds://10.0.0.1:2379,[fd00::1]:2379")", R"(peer.listen = "0.0.0.0:7420")",
-          R"(peer.advertise = "10.0.0.11:7420")", R"(tls.ca = "/etc/ffdc/ca.crt")",
-          R"(tls.cert = "/etc/ffdc/node.crt")", R"(tls.key = "/etc/ffdc/node.key")",
-          "store.url = \"dir:/srv/ffdc\"", "store.max_age = \"30d\"", "store.max_bytes = \"10GiB\"",
-          "store.max_incidents = 5", "store.max_bytes_per_second = \"1MiB\"", "store.require_marker = true",
-          "store.encrypt_to = [\"/etc/ffdc/ops.pem\"]", "spool.path = \"/srv/spool\"",
-          "spool.max_bytes = \"1GiB\"", "control.socket = \"/run/x.sock\"",
+          R"(peer.advertise = "10.0.0.11:7420")", R"(peer.handoff_max_bytes = "2GiB")",
+          R"(tls.ca = "/etc/ffdc/ca.crt")", R"(tls.cert = "/etc/ffdc/node.crt")",
+          R"(tls.key = "/etc/ffdc/node.key")", "store.url = \"dir:/srv/ffdc\"", "store.max_age = \"30d\"",
+          "store.max_bytes = \"10GiB\"", "store.max_incidents = 5", "store.max_bytes_per_second = \"1MiB\"",
+          "store.require_marker = true", "store.encrypt_to = [\"/etc/ffdc/ops.pem\"]",
+          "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"", "control.socket = \"/run/x.sock\"",
           "devices.include = [\"sda\", \"loop\"]", "devices.exclude = [\"wwid:naa.5000\"]",
           "incident.quiet_after = \"500ms\"", "detect.stall_after = \"5s\"", "detect.retries_per_minute = 10",
           "detect.slow_factor = 8", "watch.units = [\"nfs-server.service\", \"ceph-osd@3.service\"]",

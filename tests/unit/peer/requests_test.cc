@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/spool_layout.h"
+
 namespace ffdc {
 namespace {
 
@@ -87,6 +89,35 @@ TEST(RequestsTest, QueriesAreBounded) {
   query.clear_state();
   query.set_id_prefix(std::string(37, 'a'));
   EXPECT_THAT(WhyNot(query), HasSubstr("too long"));
+}
+
+TEST(RequestsTest, CapturesAreOfferedAndSentInBounds) {
+  v1::CaptureOffer offer;
+  offer.set_cluster("prod");
+  offer.set_incident_id(kId);
+  offer.set_archive_bytes(1);
+  EXPECT_EQ(WhyNot(offer), "");
+  offer.set_store_id(kId);
+  EXPECT_EQ(WhyNot(offer), "");
+  offer.set_store_id("../x");
+  EXPECT_THAT(WhyNot(offer), HasSubstr("a store"));
+  offer.clear_store_id();
+  offer.clear_archive_bytes();
+  EXPECT_THAT(WhyNot(offer), HasSubstr("without content"));
+  offer.set_incident_id("../sealed");
+  EXPECT_THAT(WhyNot(offer), HasSubstr("no incident id"));
+
+  v1::CapturePart part;
+  part.set_cluster("prod");
+  part.set_incident_id(kId);
+  EXPECT_THAT(WhyNot(part), HasSubstr("a part of 0 bytes"));
+  part.set_data(std::string(kHandoffPartBytes, 'x'));
+  EXPECT_EQ(WhyNot(part), "");
+  part.mutable_data()->push_back('x');
+  EXPECT_THAT(WhyNot(part), HasSubstr("a part of 524289 bytes"));
+  part.set_data("x");
+  part.set_cluster("test");
+  EXPECT_THAT(WhyNot(part), HasSubstr("of cluster 'test'"));
 }
 
 }  // namespace

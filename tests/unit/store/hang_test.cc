@@ -38,5 +38,26 @@ TEST_F(StoreTest, AStoreThatHangsCostsTwoWorkersAndIsTriedAgainOnceOneEnds) {
   shipper_.reset();
 }
 
+TEST_F(StoreTest, AStoreThatOnlyReadersFoundHangingIsLostAsWell) {
+  auto hanging = std::make_unique<HangingLauncher>(*launcher_, "store.recover_spool");
+  auto& hang = *hanging;
+  const auto real = std::exchange(launcher_, std::move(hanging));
+  StartShipper();
+  int failed = 0;
+  for (int i = 0; i < 2; ++i)
+    shipper_->Manifests(ids_.Next(),
+                        [&](const Result<std::vector<v1::Manifest>>& found) { failed += !found; });
+  while (failed < 2) Dispatch();
+  EXPECT_EQ(hang.started(), 2u) << "nobody has looked at the store itself";
+  shipper_->Tick();
+  ASSERT_EQ(states_.size(), 1u);
+  EXPECT_TRUE(states_[0].lost);
+  EXPECT_THAT(states_[0].problem, HasSubstr("does not answer"));
+  hang.End();
+  Until([&] { return states_.size() == 2; });
+  EXPECT_FALSE(states_[1].lost);
+  shipper_.reset();
+}
+
 }  // namespace
 }  // namespace ffdc

@@ -48,9 +48,14 @@ class StoreTest : public testing::Test {
       return incident;
     };
     callbacks.keep_ids = [this] { return keep_ids_; };
-    callbacks.stored = [this](const v1::Manifest& manifest, const std::string& where) {
+    callbacks.stored = [this](const v1::Manifest& manifest, const std::string& where, const std::string& by) {
       EXPECT_EQ(where, options_.store_url);
+      stored_by_.push_back(by);
       stored_.push_back(manifest.incident_id());
+    };
+    callbacks.stored_for_peer = [this](const v1::Manifest& manifest, const std::string& problem) {
+      stored_for_.push_back(manifest.node());
+      problems_.push_back(problem);
     };
     callbacks.dropped = [this](const std::string& id, const std::string& reason) {
       dropped_.push_back(id);
@@ -125,7 +130,7 @@ class StoreTest : public testing::Test {
   ShipperOptions options_;
   bool know_incidents_ = true;
   std::vector<std::string> keep_ids_;
-  std::vector<std::string> stored_, dropped_, reasons_, found_;
+  std::vector<std::string> stored_, stored_by_, stored_for_, problems_, dropped_, reasons_, found_;
   std::vector<StoreState> states_;
   std::unique_ptr<Launcher> launcher_;
   std::unique_ptr<Shipper> shipper_;
