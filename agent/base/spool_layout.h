@@ -20,7 +20,8 @@ inline constexpr char kManifestFile[] = "manifest.json";
 inline constexpr char kIncidentFile[] = "incident.json";
 inline constexpr char kStoreFile[] = "store.json";  // a store's marker; in a spool: which store it fills
 
-// A capture goes to a peer in parts of at most this size: it fits a message, and costs a worker on both sides.
+// A capture goes to a peer in parts of at most this size: it fits a message, and costs a worker on both
+// sides.
 inline constexpr size_t kHandoffPartBytes = 512u << 10;
 
 // A capture has an archive of either name; its manifest says of which.

@@ -25,8 +25,8 @@ struct Settings {
     std::string db = "embedded";  // or "etcd://10.0.0.1:2379,...", "etcds://..."
   } cluster;
   struct {
-    std::string listen;     // "10.0.0.1:7420"; empty: no peers
-    std::string advertise;  // empty: as listen
+    std::string listen;                       // "10.0.0.1:7420"; empty: no peers
+    std::string advertise;                    // empty: as listen
     uint64_t handoff_max_bytes = 1ull << 30;  // of each peer's captures at a time; 0: none
   } peer;
   struct {
