@@ -33,13 +33,13 @@ Handoff::Handoff(const Settings& settings, Launcher& launcher, Shipper& shipper,
 // --- out -------------------------------------------------------------------
 
 template <class Value>
-std::function<void(Result<Value>)> Handoff::Step(void (Handoff::*next)(Value)) {
+std::function<void(Result<Value>)> Handoff::Step(void (Handoff::*next)(const Value&)) {
   out_->asked = true;
-  return [this, next, weak = std::weak_ptr<Outgoing>(out_)](Result<Value> value) {
+  return [this, next, weak = std::weak_ptr<Outgoing>(out_)](const Result<Value>& value) {
     if (weak.expired()) return;
     out_->asked = false;
     if (!value) return GiveUp(value.error().message);
-    (this->*next)(std::move(*value));
+    (this->*next)(*value);
   };
 }
 
@@ -89,21 +89,21 @@ std::string Handoff::ChoosePeer() const {
   return next == peers.end() ? peers.front() : *next;
 }
 
-void Handoff::OnDescribed(v1::StoreReply reply) {
+void Handoff::OnDescribed(const v1::StoreReply& reply) {
   out_->manifest = reply.manifests(0);
   v1::CaptureOffer& offer = out_->offer;
   offer.set_cluster(settings_.node.cluster);
   offer.set_incident_id(out_->manifest.incident_id());
   offer.set_store_id(shipper_.store_status().id());
-  offer.set_manifest_json(std::move(*reply.mutable_manifest_json()));
-  offer.set_incident_json(std::move(*reply.mutable_incident_json()));
+  offer.set_manifest_json(reply.manifest_json());
+  offer.set_incident_json(reply.incident_json());
   offer.set_archive_bytes(reply.archive_bytes());
   Offer();
 }
 
 void Handoff::Offer() { clients_.Offer(out_->peer, out_->offer, Step(&Handoff::OnOffered)); }
 
-void Handoff::OnOffered(v1::CaptureOfferReply reply) {
+void Handoff::OnOffered(const v1::CaptureOfferReply& reply) {
   if (!reply.refused().empty()) return GiveUp(reply.refused());
   if (reply.stored()) {
     ++given_;
@@ -121,16 +121,16 @@ void Handoff::SendPart() {
   workers_.Read(out_->offer.incident_id(), out_->sent_bytes, Step(&Handoff::OnRead));
 }
 
-void Handoff::OnRead(v1::StoreReply reply) {
+void Handoff::OnRead(const v1::StoreReply& reply) {
   v1::CapturePart part;
   part.set_cluster(settings_.node.cluster);
   part.set_incident_id(out_->offer.incident_id());
   part.set_offset_bytes(out_->sent_bytes);
-  part.set_data(std::move(*reply.mutable_data()));
+  part.set_data(reply.data());
   clients_.SendPart(out_->peer, part, Step(&Handoff::OnSent));
 }
 
-void Handoff::OnSent(v1::CapturePartReply reply) {
+void Handoff::OnSent(const v1::CapturePartReply& reply) {
   GoOnFrom(reply.received_bytes(), reply.received_bytes() > out_->sent_bytes);
 }
 

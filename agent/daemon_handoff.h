@@ -62,16 +62,16 @@ class Handoff {
   };
   // Runs while that one is still the one under way; keeps nothing alive.
   template <class Value>
-  std::function<void(Result<Value>)> Step(void (Handoff::*next)(Value));
+  std::function<void(Result<Value>)> Step(void (Handoff::*next)(const Value&));
 
   void Begin();
   [[nodiscard]] std::string ChoosePeer() const;
-  void OnDescribed(v1::StoreReply reply);
+  void OnDescribed(const v1::StoreReply& reply);
   void Offer();
-  void OnOffered(v1::CaptureOfferReply reply);
+  void OnOffered(const v1::CaptureOfferReply& reply);
   void SendPart();
-  void OnRead(v1::StoreReply reply);
-  void OnSent(v1::CapturePartReply reply);
+  void OnRead(const v1::StoreReply& reply);
+  void OnSent(const v1::CapturePartReply& reply);
   void GoOnFrom(uint64_t received_bytes, bool is_progress);
   // problem: why this peer did not do it; empty: it is not needed any more.
   void GiveUp(const std::string& problem);
