@@ -107,7 +107,7 @@ class IncidentTest(E2eTest):
         disk.lose()
         said = f"ffdc-e2e: {disk.backing} is lost"
         with open("/dev/kmsg", "w", encoding="utf-8") as kmsg:
-            kmsg.write(said)
+            kmsg.write(said + "\n")  # without it the line may go on, and nobody reads it yet
         self.assertEqual(disk.read(1, first=3000), 1)
         after_ns = time.time_ns()
         incident_id = agent.wait_stored()[0]["id"]
