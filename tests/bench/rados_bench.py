@@ -10,8 +10,7 @@ import threading
 import time
 
 from ceph import Ceph
-from harness import BIN, wait_for
-from test_rados import seal_big_capture
+from harness import BIN, seal_big_capture, wait_for
 
 MIB = 1 << 20
 CAPTURE_MIB = int(os.environ.get("BENCH_RADOS_MIB", "256"))
@@ -64,7 +63,7 @@ def measure(results, bed_type):
             agent = bed.agent
             time.sleep(2)
             agent.stop()
-            incident_id = seal_big_capture(agent)
+            incident_id = seal_big_capture(agent, 160 * MIB)
             agent.start()
             highest = Highest(agent)
             highest.start()
