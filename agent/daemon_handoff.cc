@@ -6,9 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/spool_layout.h"
-#include "base/uuid.h"
-
 namespace ffdc {
 namespace {
 
@@ -48,7 +45,7 @@ void Handoff::Tick() {
     const Incoming& incoming = entry->second;
     const bool old = !incoming.busy && incoming.last + kKeptFor < Now();
     if (old && incoming.state == Incoming::State::kReceiving)
-      workers_.Drop(entry->first.substr(kUuidBytes + 1), entry->first.substr(0, kUuidBytes));
+      workers_.Drop(entry->first.first, entry->first.second);
     const bool forget = old && incoming.state != Incoming::State::kStoring;
     entry = forget ? in_.erase(entry) : std::next(entry);
   }
@@ -154,12 +151,6 @@ void Handoff::GiveUp(const std::string& problem) {
 
 // --- in --------------------------------------------------------------------
 
-namespace {
-
-std::string KeyOf(const std::string& id, const std::string& node) { return id + "." + node; }
-
-}  // namespace
-
 // Empty: it is taken.
 std::string Handoff::WhyNot(const std::string& peer, const v1::CaptureOffer& offer) const {
   const v1::StoreStatus store = shipper_.store_status();
@@ -171,9 +162,9 @@ std::string Handoff::WhyNot(const std::string& peer, const v1::CaptureOffer& off
   for (const auto& [key, incoming] : in_) {
     const bool held =
         incoming.state == Incoming::State::kReceiving || incoming.state == Incoming::State::kStoring;
-    if (!held || key == KeyOf(offer.incident_id(), peer)) continue;
+    if (!held || key == Key(peer, offer.incident_id())) continue;
     of_all += incoming.archive_bytes;
-    if (key.compare(kUuidBytes + 1, std::string::npos, peer) == 0) of_peer += incoming.archive_bytes;
+    if (key.first == peer) of_peer += incoming.archive_bytes;
   }
   if (of_peer > settings_.peer.handoff_max_bytes)
     return "it takes no more than peer.handoff_max_bytes (" +
@@ -184,56 +175,55 @@ std::string Handoff::WhyNot(const std::string& peer, const v1::CaptureOffer& off
 
 void Handoff::OnOffer(const std::string& peer, const v1::CaptureOffer& offer,
                       const PeerAnswer<v1::CaptureOfferReply>& answer) {
-  const std::string key = KeyOf(offer.incident_id(), peer);
+  const Key key(peer, offer.incident_id());
   v1::CaptureOfferReply reply;
   if (const auto known = in_.find(key); known != in_.end()) {
-    known->second.last = Now();
-    reply.set_stored(known->second.state == Incoming::State::kStored);
-    if (known->second.state == Incoming::State::kStoring) reply.set_received_bytes(offer.archive_bytes());
-    if (known->second.state == Incoming::State::kRefused) {
-      reply.set_refused(known->second.problem);
+    Incoming& incoming = known->second;
+    incoming.last = Now();
+    reply.set_stored(incoming.state == Incoming::State::kStored);
+    if (incoming.state == Incoming::State::kStoring) reply.set_received_bytes(offer.archive_bytes());
+    if (incoming.state == Incoming::State::kRefused) {
+      reply.set_refused(incoming.problem);
       in_.erase(known);  // it may be otherwise the next time
       return answer(reply);
     }
-    if (known->second.state != Incoming::State::kReceiving) return answer(reply);
-    if (known->second.busy) return answer(Fail("a part of this capture is being written: try again", EAGAIN));
+    if (incoming.state != Incoming::State::kReceiving) return answer(reply);
+    if (incoming.busy) return answer(Fail("a part of this capture is being written: try again", EAGAIN));
   }
   reply.set_refused(WhyNot(peer, offer));
   if (!reply.refused().empty()) return answer(reply);
   in_[key] = {Incoming::State::kReceiving, offer.archive_bytes(), {}, true, Now()};
-  workers_.Begin(peer, offer,
-                 [this, peer, id = offer.incident_id(), key, answer](const Result<v1::StoreReply>& begun) {
-                   if (!begun) {
-                     in_.erase(key);
-                     return answer(Unexpected(begun.error()));
-                   }
-                   Received(peer, id, *begun);
-                   v1::CaptureOfferReply received;
-                   received.set_received_bytes(begun->archive_bytes());
-                   answer(received);
-                 });
+  workers_.Begin(peer, offer, [this, key, answer](const Result<v1::StoreReply>& begun) {
+    if (!begun) {
+      in_.erase(key);
+      return answer(Unexpected(begun.error()));
+    }
+    Received(key, *begun);
+    v1::CaptureOfferReply received;
+    received.set_received_bytes(begun->archive_bytes());
+    answer(received);
+  });
 }
 
 void Handoff::OnPart(const std::string& peer, const v1::CapturePart& part,
                      const PeerAnswer<v1::CapturePartReply>& answer) {
-  const auto known = in_.find(KeyOf(part.incident_id(), peer));
+  const Key key(peer, part.incident_id());
+  const auto known = in_.find(key);
   if (known == in_.end() || known->second.state != Incoming::State::kReceiving || known->second.busy)
     return answer(Fail("no part of this capture is expected: offer it first", EINVAL));
   known->second.busy = true;
-  workers_.Add(peer, part,
-               [this, peer, id = part.incident_id(), answer](const Result<v1::StoreReply>& added) {
-                 Incoming& incoming = in_[KeyOf(id, peer)];
-                 incoming.busy = false;
-                 if (!added) return answer(Unexpected(added.error()));
-                 Received(peer, id, *added);
-                 v1::CapturePartReply reply;
-                 reply.set_received_bytes(added->archive_bytes());
-                 answer(reply);
-               });
+  workers_.Add(peer, part, [this, key, answer](const Result<v1::StoreReply>& added) {
+    in_[key].busy = false;
+    if (!added) return answer(Unexpected(added.error()));
+    Received(key, *added);
+    v1::CapturePartReply reply;
+    reply.set_received_bytes(added->archive_bytes());
+    answer(reply);
+  });
 }
 
-void Handoff::Received(const std::string& peer, const std::string& id, const v1::StoreReply& reply) {
-  Incoming& incoming = in_[KeyOf(id, peer)];
+void Handoff::Received(const Key& key, const v1::StoreReply& reply) {
+  Incoming& incoming = in_[key];
   incoming.busy = false;
   incoming.last = Now();
   if (reply.handed().empty()) return;
@@ -242,7 +232,7 @@ void Handoff::Received(const std::string& peer, const std::string& id, const v1:
 }
 
 void Handoff::OnStored(const v1::Manifest& manifest, const std::string& problem) {
-  Incoming& incoming = in_[KeyOf(manifest.incident_id(), manifest.node())];
+  Incoming& incoming = in_[Key(manifest.node(), manifest.incident_id())];
   incoming.last = Now();
   incoming.problem = problem;
   incoming.state = problem.empty() ? Incoming::State::kStored : Incoming::State::kRefused;

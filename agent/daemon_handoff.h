@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/backoff.h"
@@ -60,6 +61,7 @@ class Handoff {
     bool busy = false;  // a worker writes to it
     Time last;
   };
+  using Key = std::pair<std::string, std::string>;  // node, incident id
   // Runs while that one is still the one under way; keeps nothing alive.
   template <class Value>
   std::function<void(Result<Value>)> Step(void (Handoff::*next)(const Value&));
@@ -77,7 +79,7 @@ class Handoff {
   void GiveUp(const std::string& problem);
 
   [[nodiscard]] std::string WhyNot(const std::string& peer, const v1::CaptureOffer& offer) const;
-  void Received(const std::string& peer, const std::string& id, const v1::StoreReply& reply);
+  void Received(const Key& key, const v1::StoreReply& reply);
 
   const Settings& settings_;
   Shipper& shipper_;
@@ -86,7 +88,7 @@ class Handoff {
   HandoffWorkers workers_;
   std::shared_ptr<Outgoing> out_;
   std::map<std::string, Backoff> backoff_;  // of peers that did not do it
-  std::map<std::string, Incoming> in_;      // by the folder's name: incident id and node
+  std::map<Key, Incoming> in_;
   uint64_t given_ = 0;
   uint64_t stored_for_peers_ = 0;
 };
