@@ -35,6 +35,11 @@ uint32_t Percent(uint64_t used, uint64_t total) {
   return exact > whole ? whole + 1 : whole;
 }
 
+// "images 900, dump 75"
+void AddUse(std::string* text, const std::string& name, uint64_t bytes) {
+  *text += (text->empty() ? "" : ", ") + name + " " + std::to_string(bytes);
+}
+
 class ResourceThresholdDetector final : public Detector {
  public:
   ResourceThresholdDetector(const DetectorWorld& world, EventSink sink)
@@ -62,8 +67,7 @@ class ResourceThresholdDetector final : public Detector {
         event.mutable_subject()->set_name(pool.name);
         event.add_related_ids(pool.id.substr(0, pool.id.find('/')));  // the cluster
         std::string largest;
-        for (const auto& [name, bytes] : pool.largest_pools)
-          largest += (largest.empty() ? "" : ", ") + name + " " + std::to_string(bytes);
+        for (const auto& [name, bytes] : pool.largest_pools) AddUse(&largest, name, bytes);
         if (!largest.empty()) SetFact(event, "largest_pools_bytes", largest);
       });
     };
@@ -191,7 +195,7 @@ class ResourceThresholdDetector final : public Detector {
       if (event == nullptr || report.outcome != WorkerOutcome::kOk) return;
       std::string text;
       for (const ThinVolume& volume : ParseThinVolumes(report.reply))
-        text += (text.empty() ? "" : ", ") + volume.name + " " + std::to_string(volume.mapped_bytes);
+        AddUse(&text, volume.name, volume.mapped_bytes);
       if (text.empty()) return;
       SetFact(*event, "thin_volumes_bytes", text);
       events_.Publish(key);

@@ -45,6 +45,11 @@ Result<std::string> ReadText(ByteSource& source, size_t max_bytes) {
   return text;
 }
 
+Result<std::string> ReadText(const std::filesystem::path& path) {
+  FFDC_ASSIGN(const auto source, FileSource::Open(path));
+  return ReadText(*source);
+}
+
 Result<Digest> DigestOf(ByteSource& source) {
   Sha256 sha256;
   Digest digest;

@@ -36,6 +36,8 @@ class FileSource final : public ByteSource {
 // All of it, at most max_bytes.
 Result<std::string> ReadText(ByteSource& source, size_t max_bytes = 64u << 20);
 
+Result<std::string> ReadText(const std::filesystem::path& path);
+
 // Of the rest of a source.
 Result<Digest> DigestOf(ByteSource& source);
 // Empty: it is what the manifest says. Else what differs.

@@ -22,11 +22,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-Result<std::string> ReadWhole(const fs::path& path) {
-  FFDC_ASSIGN(const auto source, FileSource::Open(path));
-  return ReadText(*source);
-}
-
 Result<uint64_t> SizeOf(const fs::path& path) {
   std::error_code code;
   const uint64_t size = fs::file_size(path, code);
@@ -75,8 +70,8 @@ Result<v1::StoreReply> DescribeSealed(const v1::StoreArgs& args) {
   const std::string path = SealedPath(args.incident_id());
   v1::StoreReply reply;
   FFDC_ASSIGN(const v1::Manifest manifest, spool.ReadManifest(path));
-  FFDC_ASSIGN(*reply.mutable_manifest_json(), ReadWhole(spool.At(path) / kManifestFile));
-  FFDC_ASSIGN(*reply.mutable_incident_json(), ReadWhole(spool.At(path) / kIncidentFile));
+  FFDC_ASSIGN(*reply.mutable_manifest_json(), ReadText(spool.At(path) / kManifestFile));
+  FFDC_ASSIGN(*reply.mutable_incident_json(), ReadText(spool.At(path) / kIncidentFile));
   reply.set_archive_bytes(manifest.archive_bytes());
   *reply.add_manifests() = manifest;
   return reply;
@@ -112,7 +107,7 @@ Result<v1::StoreReply> BeginHanded(const v1::StoreArgs& args) {
   const Spool spool(args.spool_dir());
   const std::string path = HandedPath(args.incident_id(), args.handed_node());
   const fs::path folder = spool.At(path);
-  const auto known = ReadWhole(folder / kManifestFile);
+  const auto known = ReadText(folder / kManifestFile);
   if (!known || *known != args.manifest_json()) {
     FFDC_ASSIGN([[maybe_unused]] const uint64_t freed, spool.Remove(path));
     FFDC_TRY(MakeDirs(folder));

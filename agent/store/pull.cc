@@ -9,6 +9,7 @@
 #include <ctime>
 #include <memory>
 
+#include "base/freed.h"
 #include "base/fs.h"
 #include "base/proto_json.h"
 #include "base/spool_layout.h"
@@ -17,13 +18,6 @@
 
 namespace ffdc {
 namespace {
-
-struct FreeArchive {
-  void operator()(struct archive* archive) const { archive_write_free(archive); }
-};
-struct FreeEntry {
-  void operator()(struct archive_entry* entry) const { archive_entry_free(entry); }
-};
 
 class TarStream {
  public:
@@ -67,7 +61,7 @@ class TarStream {
 
  private:
   Result<> Begin(const std::string& name, uint64_t size_bytes) {
-    const std::unique_ptr<struct archive_entry, FreeEntry> entry(archive_entry_new());
+    const std::unique_ptr<struct archive_entry, Freed<archive_entry_free>> entry(archive_entry_new());
     archive_entry_set_pathname_utf8(entry.get(), name.c_str());
     archive_entry_set_filetype(entry.get(), AE_IFREG);
     archive_entry_set_perm(entry.get(), 0640);
@@ -86,7 +80,7 @@ class TarStream {
   }
 
   int fd_;
-  std::unique_ptr<struct archive, FreeArchive> archive_;
+  std::unique_ptr<struct archive, Freed<archive_write_free>> archive_;
   bool finished_ = false;
 };
 

@@ -307,8 +307,7 @@ class RadosDriver final : public StoreDriver {
     CrashPoint("ship.archive_copied");
     if (const auto why = WhyNotArchive(digest, manifest); !why.empty())
       return Fail(archive + " is not what was sealed: " + why, EBADMSG);
-    FFDC_ASSIGN(const auto source, FileSource::Open(folder + "/" + kManifestFile));
-    FFDC_ASSIGN(const std::string text, ReadText(*source));
+    FFDC_ASSIGN(const std::string text, ReadText(std::filesystem::path(folder) / kManifestFile));
     FFDC_TRY(pool_->Replace(target + kManifestFile, text));
     CrashPoint("ship.copied");
     FFDC_ASSIGN(const auto stored, OpenSmall(target + kManifestFile));

@@ -30,8 +30,7 @@ bool Spool::Has(const std::string& path) const {
 
 Result<v1::Manifest> Spool::ReadManifest(const std::string& path) const {
   const std::string incident_id = At(path).filename().string().substr(0, kUuidBytes);
-  FFDC_ASSIGN(const auto source, FileSource::Open(At(path) / kManifestFile));
-  FFDC_ASSIGN(const std::string text, ReadText(*source));
+  FFDC_ASSIGN(const std::string text, ReadText(At(path) / kManifestFile));
   auto manifest = ParseManifest(text);
   if (!manifest) return Unexpected(manifest.error().In(kManifestFile));
   if (manifest->incident_id() != incident_id)
