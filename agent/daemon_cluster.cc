@@ -49,6 +49,7 @@ DaemonCluster::~DaemonCluster() {
   // Whoever calls in is let go before what answers goes.
   server_.reset();
   clients_.reset();
+  left_db_.reset();
   db_.reset();
 }
 
@@ -65,9 +66,12 @@ Result<> DaemonCluster::Start() {
 
 Result<> DaemonCluster::StartPeers() {
   FFDC_ASSIGN(tls_, LoadTls(settings_.tls.ca, settings_.tls.cert, settings_.tls.key, self()));
-  FFDC_ASSIGN(const CertificateFacts certificate, ReadCertificate(tls_.certificate));
+  FFDC_ASSIGN(certificate_, ReadCertificate(tls_.certificate));
+  if (!settings_.tls.ca_key.empty()) {
+    FFDC_ASSIGN(ca_key_, LoadCaKey(settings_.tls.ca_key, tls_.ca));
+  }
   own_.set_address(settings_.peer.advertise.empty() ? settings_.peer.listen : settings_.peer.advertise);
-  own_.set_certificate_sha256(certificate.sha256);
+  own_.set_certificate_sha256(certificate_.sha256);
   TakeGrpcLog([](const std::string& line) { spdlog::warn("{}", line); });
   clients_ = PeerClients::Create({settings_.node.cluster, tls_}, loop_);
   PeerHandlers handlers;
@@ -79,11 +83,14 @@ Result<> DaemonCluster::StartPeers() {
   };
   handlers.incidents = [this](const std::string&, const v1::PeerIncidentsRequest& request,
                               const auto& answer) { OnIncidents(request, answer); };
+  handlers.join = [this](const std::string& from, const v1::JoinRequest& request, const auto& answer) {
+    OnJoin(from, request, answer);
+  };
   FFDC_ASSIGN(server_, PeerServer::Start({settings_.peer.listen, settings_.node.cluster, FFDC_VERSION, tls_},
                                          loop_, std::move(handlers),
                                          [](const std::string& why) { spdlog::warn("{}", why); }));
   spdlog::info("node {} listens to its peers on {}, certificate good until {}", self(), settings_.peer.listen,
-               certificate.not_after);
+               certificate_.not_after);
   return {};
 }
 
@@ -135,8 +142,10 @@ void DaemonCluster::SaveCopy() {
 Result<> DaemonCluster::StartDb() {
   DbCallbacks callbacks;
   callbacks.snapshot = [this](const DbContent& content) {
+    if (left_) return;
     db_copies_.clear();
     deleted_.clear();
+    tokens_.Clear();
     membership_.Snapshot(content);
     life_cycle_.OnDb(true, "", SystemClock().MonotonicNs());
     for (const auto& [key, value] : content) OnDbEntry(key, value);
@@ -147,6 +156,7 @@ Result<> DaemonCluster::StartDb() {
                  membership_.primary().empty() ? "none yet" : membership_.primary());
   };
   callbacks.changed = [this](const std::string& key, const std::optional<std::string>& value) {
+    if (left_) return;
     membership_.Changed(key, value);
     OnDbEntry(key, value);
     if (!key.starts_with(kIncidents) && !key.starts_with(Membership::kDeleted)) TellLifeCycle();
@@ -213,6 +223,7 @@ void DaemonCluster::Tick() {
   }
   SaveCopy();
   TrimDb();
+  if (!ca_key_.empty() && db_->reachable()) tokens_.Trim(*db_, SystemClock().RealtimeNs());
 }
 
 // --- pings -----------------------------------------------------------------
@@ -300,6 +311,7 @@ void DaemonCluster::OnCondition(const ClusterCondition& condition) {
 void DaemonCluster::OnDbEntry(const std::string& key, const std::optional<std::string>& value) {
   if (key.starts_with(Membership::kDeleted))
     return OnDeletedEntry(key.substr(std::string_view(Membership::kDeleted).size()), value.has_value());
+  if (key.starts_with(JoinTokens::kPrefix)) return tokens_.OnEntry(key, value);
   if (!key.starts_with(kIncidents)) return;
   const std::string rest = key.substr(kIncidents.size());
   const size_t captures = rest.find(kCaptures);
@@ -372,6 +384,7 @@ void DaemonCluster::OnIncidentDeleted(const std::string& id) {
 
 void DaemonCluster::Leave(std::function<void()> done) {
   if (!clustered()) return done();
+  if (leaving_) return WaitWritten(kLeaveSteps, std::move(done));
   leaving_ = true;
   own_.set_stopped(true);
   db_->Put(Membership::MemberKey(self()), own_.SerializeAsString());

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "base/certificate_maker.h"
+#include "base/join_token.h"
 #include "base/name.h"
 #include "base/uuid.h"
 
@@ -76,6 +78,14 @@ Result<> CheckRequest(const v1::PeerIncidentsRequest& request, std::string_view 
   if (!request.state().empty() && request.state() != "open" && request.state() != "closed")
     return Fail(Shown(request.state()) + " is no state", EINVAL);
   if (request.id_prefix().size() > kUuidBytes) return Fail("an id that is too long", EINVAL);
+  return {};
+}
+
+Result<> CheckRequest(const v1::JoinRequest& request) {
+  if (!IsNodeName(request.node())) return Fail(Shown(request.node()) + " is no name of a node", EINVAL);
+  if (!IsJoinSecret(request.secret())) return Fail("a token that is none", EINVAL);
+  if (request.request().size() > kMaxRequestPemBytes)
+    return Fail("a certificate request that is too long", EINVAL);
   return {};
 }
 

@@ -19,5 +19,7 @@ Result<> CheckRequest(const v1::PingRequest& request, std::string_view cluster);
 // peer: who sent it.
 Result<> CheckRequest(const v1::CaptureReport& request, std::string_view cluster, std::string_view peer);
 Result<> CheckRequest(const v1::PeerIncidentsRequest& request, std::string_view cluster);
+// Of anybody: its shape alone. What it asks for, and whether the token is good, is checked after this.
+Result<> CheckRequest(const v1::JoinRequest& request);
 
 }  // namespace ffdc
