@@ -95,9 +95,12 @@ void JoinTokens::Take(ClusterDb& db, const std::string& secret, const std::strin
 }
 
 void JoinTokens::Trim(ClusterDb& db, int64_t now_wall_ns) const {
+  std::vector<std::string> old;
   for (const auto& [hash, record] : records_) {
-    if (now_wall_ns - kKeptNs > TimeUtil::TimestampToNanoseconds(record.expires_at())) db.Delete(KeyOf(hash));
+    if (now_wall_ns - kKeptNs > TimeUtil::TimestampToNanoseconds(record.expires_at())) old.push_back(hash);
   }
+  // The DB may tell of it at once, and change records_.
+  for (const std::string& hash : old) db.Delete(KeyOf(hash));
 }
 
 }  // namespace ffdc
