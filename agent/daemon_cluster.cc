@@ -51,6 +51,7 @@ DaemonCluster::~DaemonCluster() {
   // Whoever calls in is let go before what answers goes.
   server_.reset();
   clients_.reset();
+  left_db_.reset();
   db_.reset();
 }
 
@@ -67,9 +68,12 @@ Result<> DaemonCluster::Start() {
 
 Result<> DaemonCluster::StartPeers() {
   FFDC_ASSIGN(tls_, LoadTls(settings_.tls.ca, settings_.tls.cert, settings_.tls.key, self()));
-  FFDC_ASSIGN(const CertificateFacts certificate, ReadCertificate(tls_.certificate));
+  FFDC_ASSIGN(certificate_, ReadCertificate(tls_.certificate));
+  if (!settings_.tls.ca_key.empty()) {
+    FFDC_ASSIGN(ca_key_, LoadCaKey(settings_.tls.ca_key, tls_.ca));
+  }
   own_.set_address(settings_.peer.advertise.empty() ? settings_.peer.listen : settings_.peer.advertise);
-  own_.set_certificate_sha256(certificate.sha256);
+  own_.set_certificate_sha256(certificate_.sha256);
   TakeGrpcLog([](const std::string& line) { spdlog::warn("{}", line); });
   clients_ = PeerClients::Create({settings_.node.cluster, tls_}, loop_);
   handoff_ = std::make_unique<Handoff>(settings_, launcher_, shipper_, *clients_,
@@ -89,11 +93,14 @@ Result<> DaemonCluster::StartPeers() {
   handlers.part = [this](const std::string& peer, const v1::CapturePart& part, const auto& answer) {
     handoff_->OnPart(peer, part, answer);
   };
+  handlers.join = [this](const std::string& from, const v1::JoinRequest& request, const auto& answer) {
+    OnJoin(from, request, answer);
+  };
   FFDC_ASSIGN(server_, PeerServer::Start({settings_.peer.listen, settings_.node.cluster, FFDC_VERSION, tls_},
                                          loop_, std::move(handlers),
                                          [](const std::string& why) { spdlog::warn("{}", why); }));
   spdlog::info("node {} listens to its peers on {}, certificate good until {}", self(), settings_.peer.listen,
-               certificate.not_after);
+               certificate_.not_after);
   return {};
 }
 
@@ -145,8 +152,10 @@ void DaemonCluster::SaveCopy() {
 Result<> DaemonCluster::StartDb() {
   DbCallbacks callbacks;
   callbacks.snapshot = [this](const DbContent& content) {
+    if (left_) return;
     db_copies_.clear();
     deleted_.clear();
+    tokens_.Clear();
     membership_.Snapshot(content);
     life_cycle_.OnDb(true, "", SystemClock().MonotonicNs());
     for (const auto& [key, value] : content) OnDbEntry(key, value);
@@ -157,6 +166,7 @@ Result<> DaemonCluster::StartDb() {
                  membership_.primary().empty() ? "none yet" : membership_.primary());
   };
   callbacks.changed = [this](const std::string& key, const std::optional<std::string>& value) {
+    if (left_) return;
     membership_.Changed(key, value);
     OnDbEntry(key, value);
     if (!key.starts_with(kIncidents) && !key.starts_with(Membership::kDeleted)) TellLifeCycle();
@@ -240,6 +250,7 @@ void DaemonCluster::Tick() {
   const v1::StoreStatus store = shipper_.store_status();
   server_->SetStore(store.reachable() && !store.lost(), store.id());
   handoff_->Tick();
+  if (!ca_key_.empty() && db_->reachable()) tokens_.Trim(*db_, SystemClock().RealtimeNs());
 }
 
 // --- pings -----------------------------------------------------------------
@@ -331,6 +342,7 @@ void DaemonCluster::OnCondition(const ClusterCondition& condition) {
 void DaemonCluster::OnDbEntry(const std::string& key, const std::optional<std::string>& value) {
   if (key.starts_with(Membership::kDeleted))
     return OnDeletedEntry(key.substr(std::string_view(Membership::kDeleted).size()), value.has_value());
+  if (key.starts_with(JoinTokens::kPrefix)) return tokens_.OnEntry(key, value);
   if (!key.starts_with(kIncidents)) return;
   const std::string rest = key.substr(kIncidents.size());
   const size_t captures = rest.find(kCaptures);
@@ -403,6 +415,7 @@ void DaemonCluster::OnIncidentDeleted(const std::string& id) {
 
 void DaemonCluster::Leave(std::function<void()> done) {
   if (!clustered()) return done();
+  if (leaving_) return WaitWritten(kLeaveSteps, std::move(done));
   leaving_ = true;
   own_.set_stopped(true);
   db_->Put(Membership::MemberKey(self()), own_.SerializeAsString());

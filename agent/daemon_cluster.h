@@ -3,6 +3,7 @@
 // together. Everything here runs on the loop's thread; nothing of it blocks.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -17,6 +18,7 @@
 #include "base/result.h"
 #include "base/uuid.h"
 #include "cluster/db.h"
+#include "cluster/join_tokens.h"
 #include "cluster/life_cycle.h"
 #include "cluster/membership.h"
 #include "config/settings.h"
@@ -70,6 +72,13 @@ class DaemonCluster {
   Result<v1::NodeList> RemoveNode(const std::string& name);
   [[nodiscard]] v1::ClusterStatus Status() const;
   void AddProblems(v1::Status& status) const;
+  [[nodiscard]] v1::ClusterView View() const;
+
+  // daemon_cluster_join.cc
+  // One more node may join with it, for so long. ENOTSUP: this node does not keep the CA's key.
+  void MakeToken(std::chrono::seconds valid, std::function<void(Result<v1::JoinTicket>)> done);
+  // This node is no member any more: its peers forget it, and it goes on alone until it is started again.
+  void LeaveCluster(std::function<void(Result<v1::LeaveClusterReply>)> done);
 
  private:
   struct PendingAlert {
@@ -97,7 +106,7 @@ class DaemonCluster {
   using DbCopies = std::map<std::string, std::map<std::string, v1::Incident>>;
   using Copies = std::map<std::string, std::map<std::string, v1::Incident>>;
 
-  [[nodiscard]] bool clustered() const { return settings_.cluster.db != "embedded"; }
+  [[nodiscard]] bool clustered() const { return !left_ && settings_.cluster.db != "embedded"; }
   [[nodiscard]] const std::string& self() const { return settings_.node.name; }
   void LoadCopy();
   void SaveCopy();
@@ -126,6 +135,12 @@ class DaemonCluster {
   void GiveUp(const PendingAlert& alert);
   void OnAlert(const std::string& peer, const v1::AlertRequest& request,
                const PeerAnswer<v1::AlertReply>& answer);
+  void OnJoin(const std::string& from, const v1::JoinRequest& request,
+              const PeerAnswer<v1::JoinReply>& answer);
+  [[nodiscard]] Result<> CheckJoin(const v1::JoinRequest& request, int64_t now_wall_ns) const;
+  void WaitRemoved(int steps, std::function<void(Result<v1::LeaveClusterReply>)> done);
+  void GoOnAlone();
+  void AddCertificateProblem(v1::Status& status) const;
   void OnReport(const v1::CaptureReport& report, const PeerAnswer<v1::CaptureReportReply>& answer);
   void OnIncidents(const v1::PeerIncidentsRequest& request, const PeerAnswer<v1::PeerIncidents>& answer);
   [[nodiscard]] bool RemoteAllowed(uint64_t now_ns);
@@ -147,6 +162,9 @@ class DaemonCluster {
   UuidGenerator& ids_;
   ClusterHooks hooks_;
   TlsIdentity tls_;
+  std::string ca_key_;  // empty: it is not kept here
+  CertificateFacts certificate_;
+  JoinTokens tokens_;
   v1::Member own_;
   Membership membership_;
   LifeCycle life_cycle_;
@@ -160,7 +178,8 @@ class DaemonCluster {
   bool flush_waits_ = false;
   bool copy_dirty_ = false;
   bool copy_busy_ = false;
-  bool leaving_ = false;
+  bool leaving_ = false;  // on the way out; after a stop, or a LeaveCluster, for good
+  bool left_ = false;     // by LeaveCluster
   std::string copy_problem_;
   uint64_t alerts_sent_ = 0;
   uint64_t alerts_received_ = 0;
@@ -169,6 +188,8 @@ class DaemonCluster {
   uint64_t remote_window_ns_ = 0;
   uint32_t remote_in_window_ = 0;
   std::unique_ptr<ClusterDb> db_;
+  std::unique_ptr<ClusterDb>
+      left_db_;  // of the cluster that was left: ends with the agent, as that may block
   std::unique_ptr<PeerClients> clients_;
   std::unique_ptr<Handoff> handoff_;
   std::unique_ptr<PeerServer> server_;

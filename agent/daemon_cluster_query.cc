@@ -201,7 +201,7 @@ Result<v1::NodeList> DaemonCluster::RemoveNode(const std::string& name) {
 
 v1::ClusterStatus DaemonCluster::Status() const {
   v1::ClusterStatus status;
-  status.set_db(settings_.cluster.db);
+  status.set_db(left_ ? "embedded" : settings_.cluster.db);
   status.set_db_reachable(db_->reachable());
   status.set_db_error(db_->problem());
   status.set_primary(clustered() && db_->reachable() ? membership_.primary() : "");
@@ -220,12 +220,38 @@ v1::ClusterStatus DaemonCluster::Status() const {
   if (server_) {
     status.set_peers_refused(server_->counts().refused + RefusedHandshakes());
     status.set_calls_refused(server_->counts().overloaded);
+    status.set_joins_refused(server_->counts().joins);
+    v1::Certificate& certificate = *status.mutable_certificate();
+    for (const std::string& name : certificate_.names) certificate.add_names(name);
+    certificate.set_sha256(certificate_.sha256);
+    certificate.mutable_not_after()->set_seconds(certificate_.not_after_s);
   }
+  status.set_keeps_ca(!ca_key_.empty());
+  status.set_left(left_);
   return status;
 }
 
+v1::ClusterView DaemonCluster::View() const {
+  v1::ClusterView view;
+  view.set_node(self());
+  view.set_cluster(settings_.node.cluster);
+  *view.mutable_status() = Status();
+  v1::NodeList nodes = ListNodes();
+  *view.mutable_nodes() = std::move(*nodes.mutable_nodes());
+  view.set_note(nodes.note());
+  v1::Status problems;
+  AddProblems(problems);
+  *view.mutable_problems() = std::move(*problems.mutable_problems());
+  return view;
+}
+
 void DaemonCluster::AddProblems(v1::Status& status) const {
+  if (left_)
+    status.add_problems("this node left cluster " + settings_.node.cluster +
+                        ": start its agent anew, without the configuration of a cluster (systemctl restart "
+                        "ffdcd)");
   if (!clustered()) return;
+  AddCertificateProblem(status);
   if (!db_->problem().empty()) status.add_problems(db_->problem());
   if (!copy_problem_.empty()) status.add_problems(copy_problem_);
   for (const auto& [node, peer] : peers_) {

@@ -110,6 +110,22 @@ Result<v1::ResourceList> DaemonControl::ListResources() {
   return Ask<v1::ResourceList>([this]() -> Result<v1::ResourceList> { return daemon_.ListResources(); });
 }
 
+Result<v1::ClusterView> DaemonControl::GetCluster() {
+  return Ask<v1::ClusterView>([this]() -> Result<v1::ClusterView> { return daemon_.cluster().View(); });
+}
+
+Result<v1::JoinTicket> DaemonControl::MakeToken(std::chrono::seconds valid) {
+  return AskLater<v1::JoinTicket>(
+      [this, valid](const Answer<v1::JoinTicket>& answer) { daemon_.cluster().MakeToken(valid, answer); },
+      kLoopPatience);
+}
+
+Result<v1::LeaveClusterReply> DaemonControl::LeaveCluster() {
+  return AskLater<v1::LeaveClusterReply>(
+      [this](const Answer<v1::LeaveClusterReply>& answer) { daemon_.cluster().LeaveCluster(answer); },
+      kLoopPatience);
+}
+
 Result<v1::Config> DaemonControl::GetConfig() {
   return Ask<v1::Config>([this]() -> Result<v1::Config> { return daemon_.GetConfig(); });
 }

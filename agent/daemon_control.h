@@ -34,6 +34,9 @@ class DaemonControl final : public ControlBackend {
   Result<v1::NodeList> ListNodes() override;
   Result<v1::ResourceList> ListResources() override;
   Result<v1::NodeList> RemoveNode(const std::string& name) override;
+  Result<v1::ClusterView> GetCluster() override;
+  Result<v1::JoinTicket> MakeToken(std::chrono::seconds valid) override;
+  Result<v1::LeaveClusterReply> LeaveCluster() override;
   Result<v1::Config> GetConfig() override;
   Result<std::shared_ptr<void>> WatchEvents(std::function<void(const v1::Event&)> sink) override;
   Result<Pull> PullIncident(const std::string& id) override;

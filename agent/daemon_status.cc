@@ -178,6 +178,9 @@ v1::ResourceList Daemon::ListResources() const {
 v1::Config Daemon::GetConfig() const {
   v1::Config config;
   config.set_path(config_path_);
+  for (const std::string& file : settings_.files) {
+    if (file != config_path_) config.add_drop_ins(file);
+  }
   for (const SettingText& setting : DescribeSettings(settings_)) {
     v1::Setting& shown = *config.add_settings();
     shown.set_key(setting.key);

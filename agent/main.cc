@@ -28,9 +28,16 @@ struct Flags {
 };
 
 ffdc::Result<ffdc::Settings> Load(Flags& flags) {
-  if (flags.config.empty() && std::filesystem::exists(ffdc::kDefaultConfigPath))
-    flags.config = ffdc::kDefaultConfigPath;
-  return flags.config.empty() ? ffdc::DefaultSettings() : ffdc::LoadSettings(flags.config);
+  if (!flags.config.empty()) return ffdc::LoadSettings(flags.config);
+  auto settings = ffdc::LoadSettings(ffdc::kDefaultConfigPath, ffdc::MainFile::kOptional);
+  if (settings && !settings->files.empty()) flags.config = ffdc::kDefaultConfigPath;
+  return settings;
+}
+
+std::string Names(const std::vector<std::string>& files) {
+  std::string names;
+  for (const std::string& file : files) names += (names.empty() ? "" : ", ") + file;
+  return names.empty() ? "built-in defaults" : names;
 }
 
 ffdc::Result<> Run(const ffdc::Settings& settings, const std::string& config_path,
@@ -95,7 +102,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   if (flags.check) {
-    std::cout << (flags.config.empty() ? "built-in defaults" : flags.config) << ": OK\n";
+    std::cout << Names(settings->files) << ": OK\n";
     return 0;
   }
   if (const auto result = Run(*settings, flags.config, *privacy); !result) {

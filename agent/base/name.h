@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace ffdc {
@@ -19,5 +20,8 @@ inline bool IsNodeName(std::string_view name) {
   return !name.empty() && name.size() <= kMaxBytes && name.front() != '.' &&
          std::all_of(name.begin(), name.end(), IsNameCharacter);
 }
+
+// The host's name, made to fit: what a node is called that has no name in its configuration.
+std::string HostNodeName();
 
 }  // namespace ffdc

@@ -46,6 +46,11 @@ class ClusterDb {
   virtual void Hold(const std::string& key, const std::string& value) = 0;
   // The same, but only while nobody else holds it: an election.
   virtual void Campaign(const std::string& key, const std::string& value) = 0;
+  // Writes value (nullopt: deletes the key) if the key has the value `expected` (nullopt: is not there), in
+  // one step whoever else tries. done, on the loop's thread: whether it was so; or an error, EAGAIN, after
+  // which nobody knows whether it was. It does not run any more once the DB goes.
+  virtual void Exchange(const std::string& key, const std::optional<std::string>& expected,
+                        const std::optional<std::string>& value, std::function<void(Result<bool>)> done) = 0;
   // What is held is given up at once, and not held again.
   virtual void Release() = 0;
 

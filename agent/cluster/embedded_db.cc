@@ -25,6 +25,15 @@ class EmbeddedDb final : public ClusterDb {
     Put(key, value);
   }
   void Campaign(const std::string& key, const std::string& value) override { Hold(key, value); }
+  void Exchange(const std::string& key, const std::optional<std::string>& expected,
+                const std::optional<std::string>& value, std::function<void(Result<bool>)> done) override {
+    const auto found = content_.find(key);
+    const bool same =
+        expected ? found != content_.end() && found->second == *expected : found == content_.end();
+    if (same && value) Put(key, *value);
+    if (same && !value) Delete(key);
+    done(same);
+  }
   void Release() override {
     const DbContent held = held_;
     for (const auto& [key, value] : held) Delete(key);

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 #include <vector>
 
@@ -77,6 +78,36 @@ class EtcdDb final : public ClusterDb {
   void Campaign(const std::string& key, const std::string& value) override {
     wanted_[key] = value;
     if (reachable_) CampaignFor(key);
+  }
+  void Exchange(const std::string& key, const std::optional<std::string>& expected,
+                const std::optional<std::string>& value, std::function<void(Result<bool>)> done) override {
+    if (!reachable_) {
+      return loop_.Post([alive = std::weak_ptr<void>(alive_), problem = problem_, done = std::move(done)] {
+        if (!alive.expired()) done(Fail(problem, EAGAIN));
+      });
+    }
+    pb::TxnRequest request;
+    pb::Compare& same = *request.add_compare();
+    same.set_key(prefix_ + key);
+    if (expected) {
+      same.set_target(pb::Compare::VALUE);
+      same.set_value(*expected);
+    } else {
+      same.set_target(pb::Compare::CREATE);
+      same.set_create_revision(0);
+    }
+    if (value) {
+      AddPut(&request, key, *value, 0);
+    } else {
+      request.add_success()->mutable_request_delete_range()->set_key(prefix_ + key);
+    }
+    // Answered also where the session ends meanwhile: somebody waits.
+    EtcdCall<pb::TxnRequest, pb::TxnResponse>(
+        loop_, outstanding_, alive_, kCallDeadline, request, [this](auto... a) { kv_->async()->Txn(a...); },
+        [done = std::move(done)](const grpc::Status& status, const pb::TxnResponse& reply) {
+          if (!status.ok()) return done(Fail("the cluster DB did not answer: " + Words(status), EAGAIN));
+          done(reply.succeeded());
+        });
   }
   void Release() override {
     held_.clear();

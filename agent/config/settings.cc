@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <tuple>
 
+#include "base/drop_ins.h"
 #include "base/fs.h"
+#include "base/name.h"
 #include "base/toml_parser.h"
 #include "base/toml_screen.h"
 #include "config/checks.h"
@@ -110,35 +112,54 @@ std::string Printable(std::string_view name) {
 
 class Reader {
  public:
-  explicit Reader(std::string_view origin) : origin_(origin) {}
-
-  Result<Settings> Read(std::string_view text) {
-    if (const auto unreadable = FindUnreadable(text)) {
-      Add(unreadable->line, unreadable->why);
-      return AllErrors();
-    }
+  // One of the files that make up a configuration; later ones come over those before. origin: for messages.
+  void Add(std::string_view text, std::string_view origin) {
+    settings_.files.emplace_back(origin);
     toml::table root;
-    try {
-      root = toml::parse(text, origin_);
-    } catch (const toml::parse_error& error) {
-      Add(error.source().begin.line, std::string(error.description()));
-      return AllErrors();
+    if (const auto unreadable = FindUnreadable(text)) {
+      readable_ = false;
+      Tell(unreadable->line, unreadable->why);
+    } else {
+      try {
+        root = toml::parse(text, origin);
+      } catch (const toml::parse_error& error) {
+        readable_ = false;
+        Tell(error.source().begin.line, std::string(error.description()));
+      }
     }
     for (const auto& [name, node] : root) ReadSection(name, node);
-    CheckDeviceLists(root);
-    CheckPercents(root);
-    CheckCluster(root);
+    roots_.push_back(std::move(root));
+  }
+
+  Result<Settings> Finish() {
+    if (readable_) {
+      CheckDeviceLists();
+      CheckPercents();
+      CheckCluster();
+    }
     if (!errors_.empty()) return AllErrors();
     return settings_;
   }
 
  private:
   struct LineError {
+    size_t file;
     unsigned line;
     std::string text;
   };
 
-  void Add(unsigned line, std::string text) { errors_.push_back({line, std::move(text)}); }
+  // Of the file that is being read.
+  void Tell(unsigned line, std::string text) { errors_.push_back({roots_.size(), line, std::move(text)}); }
+  // At the key, where it was set last; false: it is in no file.
+  bool TellAt(std::string_view section, std::string_view name, std::string text) {
+    for (size_t file = roots_.size(); file-- > 0;) {
+      const toml::node* node = roots_[file][section][name].node();
+      if (node == nullptr) continue;
+      errors_.push_back({file, node->source().begin.line, std::move(text)});
+      return true;
+    }
+    return false;
+  }
 
   void ReadSection(const toml::key& section, const toml::node& node) {
     const unsigned line = section.source().begin.line;
@@ -147,14 +168,14 @@ class Reader {
     if (std::find(sections.begin(), sections.end(), section.str()) == sections.end()) {
       const Key* elsewhere = FindElsewhere(section.str());
       if (!node.is_table() && elsewhere != nullptr) {
-        return Add(line, "unknown key '" + shown + "': did you mean '" + FullName(*elsewhere) + "'?");
+        return Tell(line, "unknown key '" + shown + "': did you mean '" + FullName(*elsewhere) + "'?");
       }
-      return Add(line, std::string(node.is_table() ? "unknown section '" : "unknown key '") + shown +
-                           "': " + Hint(section.str(), sections));
+      return Tell(line, std::string(node.is_table() ? "unknown section '" : "unknown key '") + shown +
+                            "': " + Hint(section.str(), sections));
     }
     const toml::table* table = node.as_table();
     if (table == nullptr) {
-      return Add(line, shown + " must be a section: [" + shown + "], not " + std::string(KindOf(node)));
+      return Tell(line, shown + " must be a section: [" + shown + "], not " + std::string(KindOf(node)));
     }
     for (const auto& [name, value] : *table) ReadKey(section.str(), name, value);
   }
@@ -164,37 +185,35 @@ class Reader {
     const unsigned line = name.source().begin.line;
     if (key == nullptr) {
       const Key* elsewhere = FindElsewhere(name.str());
-      return Add(line, "unknown key '" + std::string(section) + "." + Printable(name.str()) + "': " +
-                           (elsewhere != nullptr ? "did you mean '" + FullName(*elsewhere) + "'?"
-                                                 : Hint(name.str(), KeyNames(section))));
+      return Tell(line, "unknown key '" + std::string(section) + "." + Printable(name.str()) + "': " +
+                            (elsewhere != nullptr ? "did you mean '" + FullName(*elsewhere) + "'?"
+                                                  : Hint(name.str(), KeyNames(section))));
     }
     if (const Result<> set = SetValue(*key, ToRaw(node), settings_); !set) {
       const std::string& why = set.error().message;
-      Add(line, FullName(*key) + (why.starts_with("must ") ? " " : ": ") + why);
+      Tell(line, FullName(*key) + (why.starts_with("must ") ? " " : ": ") + why);
     }
   }
 
-  void CheckDeviceLists(const toml::table& root) {
+  void CheckDeviceLists() {
     const auto& include = settings_.devices.include;
     for (const std::string& entry : settings_.devices.exclude) {
       if (std::find(include.begin(), include.end(), entry) == include.end()) continue;
-      const toml::node* node = root["devices"]["exclude"].node();
-      Add(node->source().begin.line,
-          "devices.include and devices.exclude both name '" + entry + "': take it out of one of them");
+      TellAt("devices", "exclude",
+             "devices.include and devices.exclude both name '" + entry + "': take it out of one of them");
     }
   }
 
   // Told at the line of a key that is there: the others have their defaults.
-  void CheckPercents(const toml::table& root) {
+  void CheckPercents() {
     const auto& percents = settings_.resource;
     const auto check = [&](bool good, std::string_view name, uint32_t value, std::string_view must,
                            std::string_view other, uint32_t other_value) {
       if (good) return;
-      const toml::node* node = root["resource"][name].node();
-      if (node == nullptr) node = root["resource"][other].node();
-      Add(node->source().begin.line, "resource." + std::string(name) + " (" + std::to_string(value) +
-                                         ") must be " + std::string(must) + " resource." +
-                                         std::string(other) + " (" + std::to_string(other_value) + ")");
+      const std::string text = "resource." + std::string(name) + " (" + std::to_string(value) + ") must be " +
+                               std::string(must) + " resource." + std::string(other) + " (" +
+                               std::to_string(other_value) + ")";
+      if (!TellAt("resource", name, text)) TellAt("resource", other, text);
     };
     check(percents.clear_percent < percents.raise_percent, "clear_percent", percents.clear_percent, "below",
           "raise_percent", percents.raise_percent);
@@ -203,75 +222,80 @@ class Reader {
   }
 
   // A cluster needs all of: its DB, an address for peers, certificates.
-  void CheckCluster(const toml::table& root) {
+  void CheckCluster() {
     const bool clustered = settings_.cluster.db != "embedded";
-    const auto tell = [&](std::string_view section, std::string_view name, std::string text) {
-      const toml::node* node = root[section][name].node();
-      Add(node == nullptr ? 1 : node->source().begin.line, std::move(text));
-    };
-    if (!clustered && !settings_.peer.listen.empty())
-      return tell("peer", "listen",
-                  "peer.listen needs a cluster DB that all nodes share: set cluster.db to etcd://...");
+    if (!clustered && !settings_.peer.listen.empty()) {
+      TellAt("peer", "listen",
+             "peer.listen needs a cluster DB that all nodes share: set cluster.db to etcd://...");
+      return;
+    }
     if (!clustered) return;
     if (settings_.peer.listen.empty())
-      tell("cluster", "db", "cluster.db needs an address for the other nodes: set peer.listen");
+      TellAt("cluster", "db", "cluster.db needs an address for the other nodes: set peer.listen");
     for (const auto& [name, value] :
          {std::pair{"ca", &settings_.tls.ca}, std::pair{"cert", &settings_.tls.cert},
           std::pair{"key", &settings_.tls.key}}) {
       if (value->empty())
-        tell("cluster", "db",
-             "cluster.db needs certificates, as nodes prove to each other who they are: set tls." +
-                 std::string(name));
+        TellAt("cluster", "db",
+               "cluster.db needs certificates, as nodes prove to each other who they are: set tls." +
+                   std::string(name));
     }
-    const std::string& reached_at =
-        settings_.peer.advertise.empty() ? settings_.peer.listen : settings_.peer.advertise;
+    const bool advertised = !settings_.peer.advertise.empty();
+    const std::string& reached_at = advertised ? settings_.peer.advertise : settings_.peer.listen;
     if (reached_at.starts_with("0.0.0.0:") || reached_at.starts_with("[::]:"))
-      tell("peer", settings_.peer.advertise.empty() ? "listen" : "advertise",
-           "the other nodes cannot reach " + reached_at + ": set peer.advertise to an address of this node");
+      TellAt(
+          "peer", advertised ? "advertise" : "listen",
+          "the other nodes cannot reach " + reached_at + ": set peer.advertise to an address of this node");
   }
 
   Unexpected AllErrors() {
-    std::stable_sort(errors_.begin(), errors_.end(),
-                     [](const LineError& a, const LineError& b) { return a.line < b.line; });
+    std::stable_sort(errors_.begin(), errors_.end(), [](const LineError& a, const LineError& b) {
+      return std::tie(a.file, a.line) < std::tie(b.file, b.line);
+    });
     std::string text;
     for (const LineError& error : errors_) {
-      text += (text.empty() ? "" : "\n") + origin_ + ":" + std::to_string(error.line) + ": " + error.text;
+      text += (text.empty() ? "" : "\n") + settings_.files[error.file] + ":" + std::to_string(error.line) +
+              ": " + error.text;
     }
     return Fail(std::move(text), EINVAL);
   }
 
-  std::string origin_;
   Settings settings_ = DefaultSettings();
+  bool readable_ = true;            // all of it: else what is missing may be in what was not read
+  std::vector<toml::table> roots_;  // of settings_.files
   std::vector<LineError> errors_;
 };
-
-// The host's name, made to fit the rules of node.name.
-std::string HostName() {
-  std::array<char, 256> buffer{};
-  if (gethostname(buffer.data(), buffer.size() - 1) != 0) return "localhost";
-  std::string name = std::string(buffer.data()).substr(0, 64);
-  for (char& c : name) {
-    if (!config::CheckName({&c, 1}) && c != '.') c = '-';
-  }
-  return config::CheckName(name) ? name : "localhost";
-}
 
 }  // namespace
 
 Settings DefaultSettings() {
   Settings settings;
-  settings.node.name = HostName();
+  settings.node.name = HostNodeName();
   return settings;
 }
 
 Result<Settings> ParseSettings(std::string_view toml_text, std::string_view origin) {
-  return Reader(origin).Read(toml_text);
+  Reader reader;
+  reader.Add(toml_text, origin);
+  return reader.Finish();
 }
 
-Result<Settings> LoadSettings(const std::filesystem::path& path) {
-  auto text = ReadFile(path);
-  if (!text) return Unexpected(text.error().In("cannot read the configuration"));
-  return ParseSettings(*text, path.string());
+Result<Settings> LoadSettings(const std::filesystem::path& path, MainFile main_file) {
+  const auto why = [](const Error& error) { return Unexpected(error.In("cannot read the configuration")); };
+  Reader reader;
+  if (main_file == MainFile::kRequired || Exists(path)) {
+    const auto text = ReadFile(path);
+    if (!text) return why(text.error());
+    reader.Add(*text, path.string());
+  }
+  const auto drop_ins = ListDropIns(path.string());
+  if (!drop_ins) return why(drop_ins.error());
+  for (const std::string& drop_in : *drop_ins) {
+    const auto text = ReadFile(drop_in);
+    if (!text) return why(text.error());
+    reader.Add(*text, drop_in);
+  }
+  return reader.Finish();
 }
 
 std::vector<SettingText> DescribeSettings(const Settings& settings) {

@@ -33,6 +33,7 @@ struct Settings {
     std::string ca;
     std::string cert;
     std::string key;
+    std::string ca_key;  // empty: this node lets no others join
   } tls;
   struct {
     std::string url = "dir:/var/lib/ffdc/store";
@@ -94,6 +95,7 @@ struct Settings {
   struct {
     std::string level = "info";
   } log;
+  std::vector<std::string> files;  // that all of this came from, in the order in which they were read
 };
 
 struct SettingText {
@@ -106,7 +108,9 @@ struct SettingText {
 // origin: the file's name, for messages "FILE:LINE: unknown key 'devices.inclde': did you mean 'include'?".
 // All errors found are in the message, one a line.
 Result<Settings> ParseSettings(std::string_view toml_text, std::string_view origin);
-Result<Settings> LoadSettings(const std::filesystem::path& path);
+// path, and over it the files of its drop-in folder (base/drop_ins.h). Blocks on the disk.
+enum class MainFile { kRequired, kOptional };  // where there is none: an error, or nothing but drop-ins
+Result<Settings> LoadSettings(const std::filesystem::path& path, MainFile main_file = MainFile::kRequired);
 Settings DefaultSettings();
 // Every key, its value and default, in the order of the struct.
 std::vector<SettingText> DescribeSettings(const Settings& settings);

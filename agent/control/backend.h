@@ -2,10 +2,11 @@
 // What the management service asks of the agent; daemon.cc answers. Called on
 // gRPC threads, several at a time; every call returns within its own deadline.
 // Error::code becomes the gRPC status: ENOENT NOT_FOUND, EINVAL
-// INVALID_ARGUMENT, ETIMEDOUT DEADLINE_EXCEEDED, EBUSY FAILED_PRECONDITION,
+// INVALID_ARGUMENT, ETIMEDOUT DEADLINE_EXCEEDED, EBUSY and ENOTSUP FAILED_PRECONDITION,
 // ECANCELED (the agent is stopping) UNAVAILABLE, else INTERNAL.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,6 +40,9 @@ class ControlBackend {
                                     const std::vector<std::string>& nodes) = 0;
   virtual Result<v1::NodeList> ListNodes() = 0;
   virtual Result<v1::NodeList> RemoveNode(const std::string& name) = 0;
+  virtual Result<v1::ClusterView> GetCluster() = 0;
+  virtual Result<v1::JoinTicket> MakeToken(std::chrono::seconds valid) = 0;
+  virtual Result<v1::LeaveClusterReply> LeaveCluster() = 0;
   virtual Result<v1::Config> GetConfig() = 0;
   virtual Result<v1::ResourceList> ListResources() = 0;
 

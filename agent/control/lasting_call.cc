@@ -18,6 +18,7 @@ grpc::Status ToStatus(const Error& error) {
     case ECANCELED:
       return {grpc::StatusCode::UNAVAILABLE, error.message};
     case EBUSY:
+    case ENOTSUP:
       return {grpc::StatusCode::FAILED_PRECONDITION, error.message};
     default:
       return {grpc::StatusCode::INTERNAL, error.message};

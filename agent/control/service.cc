@@ -23,6 +23,7 @@ constexpr size_t kMaxReasonBytes = 1024;
 constexpr uint32_t kMaxMeasureMs = 60'000;
 constexpr size_t kMaxDeviceNameBytes = 64;
 constexpr int kMaxNodes = 1024;
+constexpr uint64_t kMaxTokenSeconds = 7ull * 24 * 3600;
 
 grpc::Status Refuse(const std::string& why) { return {grpc::StatusCode::INVALID_ARGUMENT, why}; }
 
@@ -184,6 +185,23 @@ grpc::Status ControlService::ListNodes(grpc::ServerContext*, const v1::ListNodes
 grpc::Status ControlService::RemoveNode(grpc::ServerContext*, const v1::NodeRef* request,
                                         v1::NodeList* reply) {
   return Answer(backend_.RemoveNode(request->name()), reply);
+}
+
+grpc::Status ControlService::GetCluster(grpc::ServerContext*, const v1::GetClusterRequest*,
+                                        v1::ClusterView* reply) {
+  return Answer(backend_.GetCluster(), reply);
+}
+
+grpc::Status ControlService::MakeToken(grpc::ServerContext*, const v1::MakeTokenRequest* request,
+                                       v1::JoinTicket* reply) {
+  if (request->valid_s() == 0 || request->valid_s() > kMaxTokenSeconds)
+    return Refuse("a token is valid for at least a second and at most 7 days");
+  return Answer(backend_.MakeToken(std::chrono::seconds(request->valid_s())), reply);
+}
+
+grpc::Status ControlService::LeaveCluster(grpc::ServerContext*, const v1::LeaveClusterRequest*,
+                                          v1::LeaveClusterReply* reply) {
+  return Answer(backend_.LeaveCluster(), reply);
 }
 
 grpc::Status ControlService::ListResources(grpc::ServerContext*, const v1::ListResourcesRequest*,

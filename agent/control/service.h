@@ -37,6 +37,12 @@ class ControlService final : public v1::Control::Service {
   grpc::Status Dump(grpc::ServerContext*, const v1::DumpRequest* request, v1::Incident* reply) override;
   grpc::Status ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*, v1::NodeList* reply) override;
   grpc::Status RemoveNode(grpc::ServerContext*, const v1::NodeRef* request, v1::NodeList* reply) override;
+  grpc::Status GetCluster(grpc::ServerContext*, const v1::GetClusterRequest*,
+                          v1::ClusterView* reply) override;
+  grpc::Status MakeToken(grpc::ServerContext*, const v1::MakeTokenRequest* request,
+                         v1::JoinTicket* reply) override;
+  grpc::Status LeaveCluster(grpc::ServerContext*, const v1::LeaveClusterRequest*,
+                            v1::LeaveClusterReply* reply) override;
   grpc::Status GetConfig(grpc::ServerContext*, const v1::GetConfigRequest*, v1::Config* reply) override;
   grpc::Status ListResources(grpc::ServerContext*, const v1::ListResourcesRequest*,
                              v1::ResourceList* reply) override;

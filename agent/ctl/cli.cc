@@ -88,6 +88,8 @@ struct Arguments {
   bool yes = false;
   bool all_nodes = false;
   std::vector<std::string> nodes;
+  ClusterSetup cluster;
+  uint64_t valid_s = 3600;
 };
 
 class Commands {
@@ -109,6 +111,7 @@ class Commands {
     CLI::App* resource = Group(app, "resource", "What may run full");
     Add(*resource, "list", "Every filesystem and pool that is watched, and how full it is", ListResources);
     AddNodes(app);
+    AddCluster(app);
     CLI::App* dump =
         Add(app, "dump", "Capture the node now, as an incident of its own", [this](const Context& context) {
           return Dump(context, arguments_.reason, arguments_.all_nodes, arguments_.nodes);
@@ -150,6 +153,56 @@ class Commands {
         [this](const Context& context) { return RemoveNode(context, arguments_.id); })
         ->add_option("NAME", arguments_.id, "The node's name")
         ->required();
+  }
+
+  // The options that init and join have in common.
+  void AddSetup(CLI::App& command) {
+    ClusterSetup& setup = arguments_.cluster;
+    command.add_option("--listen", setup.listen, "Where this node listens to the others: 10.0.0.11:7420")
+        ->type_name("ADDRESS:PORT")
+        ->required();
+    command.add_option("--advertise", setup.advertise, "Where the others reach it, if that is not --listen")
+        ->type_name("ADDRESS:PORT");
+    command.add_option("--config", setup.config, "The agent's configuration")
+        ->type_name("FILE")
+        ->default_val(kDefaultConfigPath);
+    command
+        .add_option("--tls-dir", setup.tls_dir,
+                    "Folder for keys and certificates (default: tls beside the configuration)")
+        ->type_name("DIR");
+  }
+
+  void AddCluster(CLI::App& app) {
+    ClusterSetup& setup = arguments_.cluster;
+    CLI::App* cluster = Group(app, "cluster", "Make a cluster, let nodes join it, and leave it");
+    CLI::App* init =
+        Add(*cluster, "init", "Make this node the first of a cluster, with a CA of its own (root)",
+            [this](const Context& context) { return InitCluster(context, arguments_.cluster); });
+    init->add_option("--db", setup.db, "The etcd of all nodes: etcd://10.0.0.1:2379,10.0.0.2:2379")
+        ->type_name("URL")
+        ->required();
+    constexpr int kFiveYears = 1825;
+    init->add_option("--days", setup.days, "How long this node's certificate is good")
+        ->default_val(kFiveYears)
+        ->check(CLI::Range(1, 3650));
+    AddSetup(*init);
+    Add(*cluster, "token", "Let one more node join: prints the command for it",
+        [this](const Context& context) { return MakeToken(context, arguments_.valid_s); })
+        ->add_option("--valid", arguments_.valid_s, "For so long (default 1h): 30m, 2h, 1d")
+        ->transform(CLI::AsNumberWithUnit(
+            std::map<std::string, uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}},
+            CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"));
+    CLI::App* join = Add(*cluster, "join", "Make this node part of a cluster (root)",
+                         [this](const Context& context) { return JoinCluster(context, arguments_.cluster); });
+    join->add_option("ADDRESS", setup.address, "Of the node that made the token, with its port")->required();
+    join->add_option("TOKEN", setup.token,
+                     "What `ffdcctl cluster token` printed there; -: the standard input")
+        ->required();
+    AddSetup(*join);
+    Add(*cluster, "leave", "Take this node out of its cluster (root)", [this](const Context& context) {
+      return LeaveCluster(context, arguments_.yes);
+    })->add_flag("-y,--yes", arguments_.yes, "Do not ask");
+    Add(*cluster, "status", "Its nodes, DB and primary, and this node's certificate", ShowCluster);
   }
 
   void AddEvents(CLI::App& app) {

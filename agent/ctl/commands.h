@@ -31,6 +31,27 @@ Result<> ListResources(const Context& context);
 Result<> ListNodes(const Context& context);
 Result<> RemoveNode(const Context& context, const std::string& name);
 
+// What cluster init and join are told, and find out.
+struct ClusterSetup {
+  std::string config;   // the agent's; beside it lie the drop-in and, by default, the keys
+  std::string tls_dir;  // empty: "tls" beside the configuration
+  std::string db;
+  std::string listen;
+  std::string advertise;  // empty: as listen
+  std::string address;    // join: of a node that keeps the CA
+  std::string token;      // join: "-" is the standard input
+  int days = 0;           // init: of this node's certificate
+  std::string node;       // from here on: found out
+  std::string cluster;
+  bool keeps_ca = false;
+};
+inline constexpr char kClusterDropIn[] = "cluster.toml";
+Result<> InitCluster(const Context& context, const ClusterSetup& wanted);
+Result<> JoinCluster(const Context& context, const ClusterSetup& wanted);
+Result<> MakeToken(const Context& context, uint64_t valid_s);
+Result<> LeaveCluster(const Context& context, bool confirmed);
+Result<> ShowCluster(const Context& context);
+
 // output: a file, "-" for stdout, or empty for `<short id>.tar`.
 Result<> PullIncident(const Context& context, const std::string& id, const std::string& output);
 

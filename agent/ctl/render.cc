@@ -8,6 +8,19 @@
 
 namespace ffdc::ctl {
 
+std::string ProblemLines(const google::protobuf::RepeatedPtrField<std::string>& problems, const Page& page) {
+  if (problems.empty()) return page.paint(Style::kGreen, "All is well.") + "\n";
+  std::string text;
+  for (const std::string& problem : problems) {
+    std::string_view mark = "! ";
+    for (const std::string& line : Wrap(Printable(problem), kPageWidth - mark.size())) {
+      text += page.paint(Style::kRed, std::string(mark) + line) + "\n";
+      mark = "  ";
+    }
+  }
+  return text;
+}
+
 std::string Heading(std::string_view title, const Page& page) { return "\n" + page.paint.Bold(title) + "\n"; }
 
 std::string Field(std::string_view label, std::string_view text) {

@@ -26,6 +26,7 @@ std::string RenderEvents(const v1::EventList& events, const Page& page);
 std::string RenderEventLine(const v1::Event& event, const Page& page);
 std::string RenderResources(const v1::ResourceList& resources, const Page& page);
 std::string RenderNodes(const v1::NodeList& nodes, const Page& page);
+std::string RenderCluster(const v1::ClusterView& view, const Page& page);
 std::string RenderIncidents(const v1::IncidentList& incidents, const Page& page);
 std::string RenderIncident(const v1::IncidentDetail& detail, const Page& page);
 
@@ -35,6 +36,8 @@ std::string Waiters(const v1::Incident& incident, const Page& page);  // empty: 
 // Its events in the order of time.
 std::vector<const v1::Event*> InOrder(const v1::Incident& incident);
 
+// "! problem", or that all is well.
+std::string ProblemLines(const google::protobuf::RepeatedPtrField<std::string>& problems, const Page& page);
 std::string Heading(std::string_view title, const Page& page);
 // "  label      text", wrapped under itself.
 std::string Field(std::string_view label, std::string_view text);

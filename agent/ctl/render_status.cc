@@ -10,19 +10,6 @@
 namespace ffdc::ctl {
 namespace {
 
-std::string Problems(const v1::Status& status, const Page& page) {
-  if (status.problems().empty()) return page.paint(Style::kGreen, "All is well.") + "\n";
-  std::string text;
-  for (const std::string& problem : status.problems()) {
-    std::string_view mark = "! ";
-    for (const std::string& line : Wrap(Printable(problem), kPageWidth - mark.size())) {
-      text += page.paint(Style::kRed, std::string(mark) + line) + "\n";
-      mark = "  ";
-    }
-  }
-  return text;
-}
-
 std::string ClusterText(const v1::ClusterStatus& cluster) {
   const auto captures = [](uint64_t count, const std::string& what) {
     return count == 0 ? "" : ", " + FormatPlural(count, "capture", "captures") + what;
@@ -100,10 +87,17 @@ std::string IgnoredDevices(const v1::Status& status) {
   return text;
 }
 
+std::string FilesLine(const v1::Config& config) {
+  if (config.path().empty()) return "# built-in defaults";
+  std::vector<std::string> files{Printable(config.path())};
+  for (const std::string& file : config.drop_ins()) files.push_back(Printable(file));
+  return "# " + Joined(files, ", then ");
+}
+
 }  // namespace
 
 std::string RenderStatus(const v1::Status& status, const Page& page) {
-  std::string text = Problems(status, page) + "\n";
+  std::string text = ProblemLines(status.problems(), page) + "\n";
   text += Field("node", status.node() + ", cluster " + status.cluster() + ", ffdcd " + status.version());
   const int64_t started_ns = WallNs(status.started_at());
   text += Field("up since", FormatUtc(started_ns) + " (" + FormatAge(page.now_wall_ns, started_ns) +
@@ -135,8 +129,7 @@ std::string RenderStatus(const v1::Status& status, const Page& page) {
 }
 
 std::string RenderConfig(const v1::Config& config, const Page& page) {
-  std::string text =
-      page.paint.Dim(config.path().empty() ? "# built-in defaults" : "# " + Printable(config.path())) + "\n";
+  std::string text = page.paint.Dim(FilesLine(config)) + "\n";
   Table table({{"KEY", Align::kLeft, 24}, {"VALUE", Align::kLeft, 16}, {"DEFAULT", Align::kLeft, 16}});
   for (const v1::Setting& setting : config.settings()) {
     table.Add({setting.key(),

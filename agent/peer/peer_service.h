@@ -31,6 +31,9 @@ struct PeerHandlers {
   std::function<void(const std::string& peer, const v1::CapturePart&,
                      const PeerAnswer<v1::CapturePartReply>&)>
       part;
+  // from: ip:port of somebody who may be anybody. Errors: EACCES a token that is not good, EEXIST a name that
+  // is taken, ENOTSUP no CA here, EAGAIN try again.
+  std::function<void(const std::string& from, const v1::JoinRequest&, const PeerAnswer<v1::JoinReply>&)> join;
 };
 
 // Why a call was refused, for the log and the count.

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "base/certificate_maker.h"
+#include "base/join_token.h"
 #include "base/name.h"
 #include "base/spool_layout.h"
 #include "base/uuid.h"
@@ -94,6 +96,14 @@ Result<> CheckRequest(const v1::CapturePart& request, std::string_view cluster) 
   FFDC_TRY(CheckId(request.incident_id()));
   if (request.data().empty() || request.data().size() > kHandoffPartBytes)
     return Fail("a part of " + std::to_string(request.data().size()) + " bytes", EINVAL);
+  return {};
+}
+
+Result<> CheckRequest(const v1::JoinRequest& request) {
+  if (!IsNodeName(request.node())) return Fail(Shown(request.node()) + " is no name of a node", EINVAL);
+  if (!IsJoinSecret(request.secret())) return Fail("a token that is none", EINVAL);
+  if (request.request().size() > kMaxRequestPemBytes)
+    return Fail("a certificate request that is too long", EINVAL);
   return {};
 }
 

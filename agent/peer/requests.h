@@ -22,5 +22,7 @@ Result<> CheckRequest(const v1::PeerIncidentsRequest& request, std::string_view 
 // What a capture's descriptions say is left to who reads them.
 Result<> CheckRequest(const v1::CaptureOffer& request, std::string_view cluster);
 Result<> CheckRequest(const v1::CapturePart& request, std::string_view cluster);
+// Of anybody: its shape alone. What it asks for, and whether the token is good, is checked after this.
+Result<> CheckRequest(const v1::JoinRequest& request);
 
 }  // namespace ffdc

@@ -15,6 +15,7 @@
 #include "base/endpoint.h"
 #include "base/fd.h"
 #include "ffdc/v1/peer.grpc.pb.h"
+#include "peer/join_limit.h"
 #include "peer/requests.h"
 
 namespace ffdc {
@@ -45,8 +46,18 @@ class WaitingCall {
 };
 
 grpc::Status ToStatus(const Error& error) {
-  return {error.code == EINVAL ? grpc::StatusCode::INVALID_ARGUMENT : grpc::StatusCode::INTERNAL,
-          error.message};
+  switch (error.code) {
+    case EINVAL:
+      return {grpc::StatusCode::INVALID_ARGUMENT, error.message};
+    case EACCES:
+      return {grpc::StatusCode::PERMISSION_DENIED, error.message};
+    case EEXIST:
+      return {grpc::StatusCode::ALREADY_EXISTS, error.message};
+    case ENOTSUP:
+      return {grpc::StatusCode::FAILED_PRECONDITION, error.message};
+    default:
+      return {grpc::StatusCode::INTERNAL, error.message};
+  }
 }
 
 // gRPC only says that listening failed; a bind of our own says why.
@@ -102,7 +113,7 @@ class Service final : public v1::Peer::CallbackService {
     for (const auto& call : calls)
       call->Finish({grpc::StatusCode::UNAVAILABLE, "the agent is stopping"}, [] {});
   }
-  PeerServerCounts counts() const { return {refused_count_, overloaded_}; }
+  PeerServerCounts counts() const { return {refused_count_, overloaded_, refused_joins_}; }
 
   grpc::ServerUnaryReactor* Ping(grpc::CallbackServerContext* context, const v1::PingRequest* request,
                                  v1::PingReply* reply) override {
@@ -139,6 +150,25 @@ class Service final : public v1::Peer::CallbackService {
                                           v1::PeerIncidents* reply) override {
     return Handle(context, request, reply, CheckRequest(*request, cluster_), handlers_.incidents);
   }
+  grpc::ServerUnaryReactor* Join(grpc::CallbackServerContext* context, const v1::JoinRequest* request,
+                                 v1::JoinReply* reply) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const std::string from = context->peer();
+    if (!join_limit_.Allows(from, SystemClock().MonotonicNs())) {
+      ++refused_count_;  // not logged: it was, before the limit was reached
+      ++refused_joins_;
+      reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, JoinLimit::Words()});
+      return reactor;
+    }
+    if (const auto checked = CheckRequest(*request); !checked) {
+      RefuseJoin(from, checked.error());
+      reactor->Finish(ToStatus(checked.error()));
+      return reactor;
+    }
+    const auto refuse = [this, from](const Error& error) { RefuseJoin(from, error); };
+    Forward(reactor, from, request, reply, handlers_.join, refuse);
+    return reactor;
+  }
 
   grpc::ServerUnaryReactor* OfferCapture(grpc::CallbackServerContext* context,
                                          const v1::CaptureOffer* request,
@@ -168,9 +198,22 @@ class Service final : public v1::Peer::CallbackService {
     return {grpc::StatusCode::PERMISSION_DENIED, why};
   }
 
+  // Anybody can come without a certificate, as often as he likes: the log has one line a second of it.
+  grpc::Status RefuseUnknown(const grpc::CallbackServerContext& context) {
+    const std::string why = "it shows no certificate";
+    const uint64_t now_ns = SystemClock().MonotonicNs();
+    uint64_t last_ns = unknown_told_ns_;
+    const bool tell =
+        now_ns >= last_ns + kNsPerSecond && unknown_told_ns_.compare_exchange_strong(last_ns, now_ns);
+    if (tell) return Refuse(context, why);
+    ++refused_count_;
+    return {grpc::StatusCode::PERMISSION_DENIED, why};
+  }
+
   grpc::Status Admit(const grpc::CallbackServerContext& context, const Result<>& checked, std::string* peer) {
     *peer = NameOf(context);
     if (peer->empty()) {
+      if (!context.auth_context()->IsPeerAuthenticated()) return RefuseUnknown(context);
       const auto names = context.auth_context()->GetPeerIdentity();
       const std::string name = names.empty() ? "" : std::string(names.front().data(), names.front().size());
       return Refuse(context,
@@ -189,24 +232,39 @@ class Service final : public v1::Peer::CallbackService {
       reactor->Finish(admitted);
       return reactor;
     }
+    Forward(reactor, peer, request, reply, handler, [](const Error&) {});
+    return reactor;
+  }
+
+  // To the loop's thread. refused: the handler's error, before it is told.
+  template <class Request, class Reply, class Handler, class Refused>
+  void Forward(grpc::ServerUnaryReactor* reactor, const std::string& peer, const Request* request,
+               Reply* reply, const Handler& handler, const Refused& refused) {
     const auto call = std::make_shared<WaitingCall>(reactor);
     if (!Enter(call)) {
       ++overloaded_;
       reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED,
                        std::to_string(kMaxWaitingCalls) + " calls wait for this node already: try again"});
-      return reactor;
+      return;
     }
-    loop_.Post([this, call, peer, request, reply, &handler] {
+    loop_.Post([this, call, peer, request, reply, &handler, refused] {
       // The call's own goes with its answer, after which the handler goes on.
       const Request asked = *request;
-      handler(peer, asked, [this, call, reply](Result<Reply> answer) {
+      handler(peer, asked, [this, call, reply, refused](Result<Reply> answer) {
         Leave(call);
+        if (!answer) refused(answer.error());
         call->Finish(answer ? grpc::Status::OK : ToStatus(answer.error()), [&] {
           if (answer) *reply = std::move(*answer);
         });
       });
     });
-    return reactor;
+  }
+
+  void RefuseJoin(const std::string& from, const Error& error) {
+    ++refused_count_;
+    ++refused_joins_;
+    join_limit_.Refused(from, SystemClock().MonotonicNs());
+    refused_("a node at " + from + " may not join: " + error.message);
   }
 
   bool Enter(const std::shared_ptr<WaitingCall>& call) {
@@ -227,6 +285,9 @@ class Service final : public v1::Peer::CallbackService {
   const PeerRefused refused_;
   std::atomic<uint64_t> refused_count_{0};
   std::atomic<uint64_t> overloaded_{0};
+  std::atomic<uint64_t> refused_joins_{0};
+  std::atomic<uint64_t> unknown_told_ns_{0};
+  JoinLimit join_limit_;
   mutable std::mutex mutex_;
   std::set<std::string> members_;
   std::set<std::shared_ptr<WaitingCall>> waiting_;
@@ -242,9 +303,11 @@ class TlsPeerServer final : public PeerServer {
 
   Result<> Listen(const PeerServerOptions& options) {
     FFDC_TRY(TryBind(options.listen));
-    grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+    // Whoever joins has none yet. Every call but that one asks for it (Admit).
+    grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
     tls.pem_root_certs = options.tls.ca;
-    tls.pem_key_cert_pairs.push_back({options.tls.key, options.tls.certificate});
+    // The CA's goes along: a joiner knows it by its fingerprint.
+    tls.pem_key_cert_pairs.push_back({options.tls.key, options.tls.certificate + "\n" + options.tls.ca});
     grpc::ResourceQuota quota("ffdc-peer");
     quota.Resize(kMaxMemoryBytes);
     grpc::ServerBuilder builder;

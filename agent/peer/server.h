@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The peer service (gRPC, mutual TLS). Calls come in on gRPC's threads, are
-// checked there, and go to the loop's thread, at most kMaxWaitingCalls at a time;
-// more are refused and counted. Pings are answered at once, for their timestamps.
+// The peer service (gRPC, TLS). Calls come in on gRPC's threads, are checked
+// there, and go to the loop's thread, at most kMaxWaitingCalls at a time; more are
+// refused and counted. Pings are answered at once, for their timestamps. Every
+// call but Join needs a member's certificate; one that is shown must be good.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,7 @@ struct PeerServerOptions {
 struct PeerServerCounts {
   uint64_t refused = 0;     // calls by nodes that are no members, or that make no sense
   uint64_t overloaded = 0;  // more than may wait
+  uint64_t joins = 0;       // of those refused: calls of Join
 };
 
 class PeerServer {

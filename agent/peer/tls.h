@@ -3,8 +3,8 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
+#include "base/certificate.h"
 #include "base/result.h"
 
 namespace ffdc {
@@ -15,17 +15,12 @@ struct TlsIdentity {
   std::string key;
 };
 
-struct CertificateFacts {
-  std::vector<std::string> names;  // DNS names of its subjectAltName, else its common name
-  std::string sha256;              // of its DER, lower-case hex
-  std::string not_after;           // "Nov 27 18:00:00 2036 GMT"
-  bool expired = false;
-};
-
-Result<CertificateFacts> ReadCertificate(const std::string& pem);
 // Reads the three files, and checks that the certificate is for `node` and good now. Blocks: at the start
 // only.
 Result<TlsIdentity> LoadTls(const std::string& ca_path, const std::string& certificate_path,
                             const std::string& key_path, const std::string& node);
+// The private key of the (first) CA in ca_pem: with it this node can sign for others. Blocks: at the start
+// only.
+Result<std::string> LoadCaKey(const std::string& key_path, const std::string& ca_pem);
 
 }  // namespace ffdc

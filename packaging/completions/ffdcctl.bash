@@ -9,14 +9,18 @@ _ffdcctl() {
 	COMPREPLY=()
 
 	case $prev in
-	--socket | -o | --output)
+	--socket | -o | --output | --config | --tls-dir)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames
 		return
 		;;
-	--limit | --reason) return ;;
+	--limit | --reason | --db | --listen | --advertise | --days) return ;;
 	--nodes)
 		mapfile -t COMPREPLY < <(compgen -W "$(ffdcctl node list --no-color 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$cur")
+		return
+		;;
+	--valid)
+		mapfile -t COMPREPLY < <(compgen -W '30m 1h 1d' -- "$cur")
 		return
 		;;
 	--measure)
@@ -32,7 +36,8 @@ _ffdcctl() {
 			continue
 		fi
 		case ${COMP_WORDS[i]} in
-		--socket | -o | --output | --limit | --reason | --measure | --nodes) skip=1 ;;
+		--socket | -o | --output | --limit | --reason | --measure | --nodes | --config | --tls-dir | --db | --listen | \
+			--advertise | --days | --valid) skip=1 ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -40,7 +45,7 @@ _ffdcctl() {
 
 	local reply options='--socket --json --no-color --help'
 	case "${words[*]}" in
-	'') reply='status probe event incident store resource node dump config selftest' options+=' --version' ;;
+	'') reply='status probe event incident store resource node cluster dump config selftest' options+=' --version' ;;
 	probe) reply=list ;;
 	'probe list') options+=' --measure' ;;
 	event) reply='list watch' ;;
@@ -52,6 +57,11 @@ _ffdcctl() {
 	config) reply=show ;;
 	resource) reply=list ;;
 	node) reply='list remove' ;;
+	cluster) reply='init token join leave status' ;;
+	'cluster init') options+=' --db --listen --advertise --config --tls-dir --days' ;;
+	'cluster token') options+=' --valid' ;;
+	'cluster join'*) options+=' --listen --advertise --config --tls-dir' ;;
+	'cluster leave') options+=' --yes' ;;
 	dump) options+=' --reason --all --nodes' ;;
 	'incident pull'*) options+=' --output' ;;
 	'incident delete'*) options+=' --yes' ;;

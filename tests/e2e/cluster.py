@@ -38,8 +38,8 @@ class Ca:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def issue(self, name, address=None, at=None):
-        """Certificate and key for a node; at: when ("2020-01-01"), for a day."""
+    def issue(self, name, address=None, at=None, days=3650):
+        """Certificate and key for a node, good for so many days; at: when ("2020-01-01"), for one day."""
         cert, key, request, extra = (self.path(f"{name}.{kind}") for kind in ("crt", "key", "csr", "ext"))
         names = f"DNS:{name}" + (f",IP:{address}" if address else "")
         with open(extra, "w", encoding="ascii") as file:
@@ -48,7 +48,7 @@ class Ca:
             "-out", request, "-subj", f"/CN={name}")
         environment = {**os.environ, **({"LD_PRELOAD": FAKETIME, "FAKETIME": f"@{at} 00:00:00"} if at else {})}
         run("openssl", "x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial",
-            "-out", cert, "-days", "1" if at else "3650", "-extfile", extra, env=environment)
+            "-out", cert, "-days", "1" if at else str(days), "-extfile", extra, env=environment)
         return cert, key
 
 

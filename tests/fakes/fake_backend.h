@@ -79,7 +79,15 @@ class FakeBackend final : public ControlBackend {
     list.set_measured_ns(uint64_t{measure_ms} * 1'000'000);
     return Reply(list);
   }
-  Result<v1::Config> GetConfig() override { return Reply(SampleConfigReply()); }
+  Result<v1::Config> GetConfig() override {
+    v1::Config config = SampleConfigReply();
+    {
+      const std::lock_guard lock(mutex_);
+      if (!config_path_.empty()) config.set_path(config_path_);
+      for (const std::string& file : drop_ins_) config.add_drop_ins(file);
+    }
+    return Reply(std::move(config));
+  }
   Result<v1::EventList> ListEvents(uint32_t limit) override {
     v1::EventList list;
     for (const v1::Incident& incident : incidents_) {
@@ -168,6 +176,25 @@ class FakeBackend final : public ControlBackend {
       return Reply(list);
     }
     return Fail("there is no node '" + name + "': see 'ffdcctl node list'", ENOENT);
+  }
+  Result<v1::ClusterView> GetCluster() override { return Reply(SampleCluster()); }
+  Result<v1::JoinTicket> MakeToken(std::chrono::seconds valid) override {
+    v1::JoinTicket ticket;
+    ticket.set_token("ffdc1." + std::string(64, 'a') + "." + std::string(40, 'b'));
+    ticket.set_address("10.0.0.1:7420");
+    ticket.mutable_expires_at()->set_seconds(1'800'000'000 + valid.count());
+    return Reply(ticket);
+  }
+  Result<v1::LeaveClusterReply> LeaveCluster() override {
+    v1::LeaveClusterReply reply;
+    reply.set_cluster("prod");
+    return Reply(reply);
+  }
+  // What GetConfig tells of the agent's files.
+  void SetConfigFiles(std::string path, std::vector<std::string> drop_ins) {
+    const std::lock_guard lock(mutex_);
+    config_path_ = std::move(path);
+    drop_ins_ = std::move(drop_ins);
   }
   Result<v1::Incident> Dump(const std::string& reason, bool all_nodes,
                             const std::vector<std::string>& nodes) override {
@@ -278,6 +305,8 @@ class FakeBackend final : public ControlBackend {
   }
 
   mutable std::mutex mutex_;
+  std::string config_path_;
+  std::vector<std::string> drop_ins_;
   std::optional<Error> failure_;
   v1::StoreProgress store_progress_;
   std::vector<AskedWork> store_work_;

@@ -473,6 +473,28 @@ inline v1::ProbeList SampleProbes() {
     probes { name: "uevents" active: true attached_to: "netlink kobject_uevent" records: 12 })pb");
 }
 
+inline v1::ClusterView SampleCluster() {
+  v1::ClusterView view = FromText<v1::ClusterView>(R"pb(
+    node: "db1"
+    cluster: "prod"
+    status {
+      db: "etcd://10.0.0.1:2379,10.0.0.2:2379"
+      db_reachable: true
+      primary: "db1"
+      members: 2
+      peers: 1
+      peers_reachable: 1
+      keeps_ca: true
+      joins_refused: 1
+      certificate { names: "db1" }
+    })pb");
+  v1::Certificate& certificate = *view.mutable_status()->mutable_certificate();
+  certificate.set_sha256(std::string(64, 'c'));
+  certificate.mutable_not_after()->set_seconds(1'900'000'000);
+  *view.mutable_nodes() = SampleNodes().nodes();
+  return view;
+}
+
 inline v1::Config SampleConfigReply() {
   return FromText<v1::Config>(R"pb(
     path: "/etc/ffdc/ffdc.toml"

@@ -7,9 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "base/certificate_maker.h"
 #include "base/endpoint.h"
+#include "base/join_token.h"
 #include "base/name.h"
 #include "base/uuid.h"
+#include "cluster/join_tokens.h"
 #include "cluster/membership.h"
 #include "ffdc/v1/peer.pb.h"
 #include "peer/requests.h"
@@ -42,5 +45,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       member && !ffdc::ParseEndpoint(member->address()))
     abort();
   (void)ffdc::ParseEndpoints(bytes);
+  ffdc::v1::JoinRequest join;
+  if (join.ParseFromString(bytes) && ffdc::CheckRequest(join)) {
+    if (!ffdc::IsNodeName(join.node()) || !ffdc::IsJoinSecret(join.secret())) abort();
+    (void)ffdc::CheckCertificateRequest(join.request(), join.node());
+  }
+  (void)ffdc::CheckCertificateRequest(bytes, "node1");
+  if (const auto token = ffdc::ParseJoinToken(bytes); token && token->Text() != bytes) abort();
+  ffdc::JoinTokens tokens;
+  tokens.OnEntry(ffdc::JoinTokens::kPrefix + ffdc::JoinSecretHash("x"), bytes);
+  (void)tokens.Check("x", 0);
   return 0;
 }

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <future>
 #include <thread>
 
@@ -217,6 +218,69 @@ TEST_F(EtcdDbTest, WhatIsReleasedIsGoneAtOnce) {
   a.Do([&](ClusterDb& db) { db.Release(); });
   EXPECT_TRUE(Until([&] { return !b.content.contains("alive/a"); }));
   EXPECT_FALSE(Until([&] { return b.content.contains("alive/a"); }, seconds(2))) << "not held again";
+}
+
+// What Exchange answered: "yes", "no" or an error; on the loop's thread alone.
+struct Answers {
+  std::function<void(Result<bool>)> Next() {
+    return [this](const Result<bool>& done) {
+      all.push_back(!done ? "error: " + done.error().message : *done ? "yes" : "no");
+    };
+  }
+  std::vector<std::string> all;
+};
+
+TEST_F(EtcdDbTest, AnExchangeNeedsTheValueThatIsThere) {
+  Node a(loop_, Url());
+  ASSERT_TRUE(Until([&] { return a.db->reachable(); }));
+  Answers answers;
+  const auto exchange = [&](std::optional<std::string> expected, std::optional<std::string> value) {
+    const size_t before = answers.all.size();
+    a.Do([&](ClusterDb& db) { db.Exchange("tokens/1", expected, value, answers.Next()); });
+    ASSERT_TRUE(Until([&] { return answers.all.size() == before + 1; }));
+  };
+  exchange("one", "two");
+  exchange(std::nullopt, "one");
+  exchange(std::nullopt, "other");
+  exchange("wrong", std::nullopt);
+  exchange("one", "two");
+  EXPECT_TRUE(Until([&] { return a.Has("tokens/1", "two"); }));
+  exchange("two", std::nullopt);
+  EXPECT_THAT(answers.all, testing::ElementsAre("no", "yes", "no", "no", "yes", "yes"));
+  EXPECT_TRUE(Until([&] { return a.content.empty(); }));
+}
+
+TEST_F(EtcdDbTest, OfManyWhoExchangeAtOnceOneSucceeds) {
+  Node a(loop_, Url());
+  Node b(loop_, Url());
+  ASSERT_TRUE(Until([&] { return a.db->reachable() && b.db->reachable(); }));
+  for (int round = 0; round < 20; ++round) {
+    const std::string key = "tokens/" + std::to_string(round);
+    a.Do([&](ClusterDb& db) { db.Put(key, "free"); });
+    ASSERT_TRUE(Until([&] { return b.Has(key, "free"); }));
+    Answers answers;
+    loop_.Do([&] {
+      for (int i = 0; i < 4; ++i) {
+        a.db->Exchange(key, "free", "a", answers.Next());
+        b.db->Exchange(key, "free", "b", answers.Next());
+      }
+    });
+    ASSERT_TRUE(Until([&] { return answers.all.size() == 8; }));
+    loop_.Do([&] { EXPECT_EQ(std::count(answers.all.begin(), answers.all.end(), "yes"), 1); });
+  }
+}
+
+TEST_F(EtcdDbTest, AnExchangeIsAnsweredAlsoWhereTheServerStandsStill) {
+  Node a(loop_, Url());
+  ASSERT_TRUE(Until([&] { return a.db->reachable(); }));
+  etcd_.Signal(SIGSTOP);
+  Answers answers;
+  a.Do([&](ClusterDb& db) { db.Exchange("tokens/1", std::nullopt, "one", answers.Next()); });
+  ASSERT_TRUE(Until([&] { return answers.all.size() == 1; }));
+  ASSERT_TRUE(Until([&] { return !a.db->reachable(); }));
+  a.Do([&](ClusterDb& db) { db.Exchange("tokens/1", std::nullopt, "one", answers.Next()); });
+  ASSERT_TRUE(Until([&] { return answers.all.size() == 2; }));
+  loop_.Do([&] { EXPECT_THAT(answers.all, testing::Each(testing::StartsWith("error: "))); });
 }
 
 TEST_F(EtcdDbTest, AServerThatStandsStillIsLeftAndFoundAgain) {

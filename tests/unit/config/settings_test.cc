@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -66,6 +67,61 @@ TEST(Settings, AClusterNeedsAllOfItsParts) {
         << url;
 }
 
+class DropInTest : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directory(dir_ / "ffdc.d"); }
+  void Write(const std::string& name, const std::string& text) const { std::ofstream(dir_ / name) << text; }
+  [[nodiscard]] std::string Error() const {
+    const auto settings = LoadSettings(path_);
+    return settings ? "" : settings.error().message;
+  }
+  TempDir dir_;
+  std::string path_ = dir_ / "ffdc.toml";
+};
+
+TEST_F(DropInTest, ComeOverTheFileInTheOrderOfTheirNames) {
+  Write("ffdc.toml", "[node]\nname = 'main'\ncluster = 'main'\n[store]\nurl = 'dir:/main'\n");
+  Write("ffdc.d/b.toml", "node.name = 'b'\n");
+  Write("ffdc.d/a.toml", "node.name = 'a'\nnode.cluster = 'a'\n");
+  Write("ffdc.d/c.toml.left", "node.name = 'left'\n");
+  Write("ffdc.d/.d.toml", "node.name = 'hidden'\n");
+  const auto settings = LoadSettings(path_);
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->node.name, "b");
+  EXPECT_EQ(settings->node.cluster, "a");
+  EXPECT_EQ(settings->store.url, "dir:/main");
+  EXPECT_THAT(settings->files, ElementsAre(path_, dir_ / "ffdc.d/a.toml", dir_ / "ffdc.d/b.toml"));
+}
+
+TEST_F(DropInTest, EveryErrorNamesItsFileAndLine) {
+  Write("ffdc.toml", "\n\nnode.nam = 'x'\n");
+  Write("ffdc.d/a.toml", "\nlog.level = 'loud'\n");
+  Write("ffdc.d/b.toml", "[=] not TOML\n");
+  EXPECT_THAT(Error(), testing::AllOf(HasSubstr(path_ + ":3: unknown key 'node.nam'"),
+                                      HasSubstr("ffdc.d/a.toml:2: log.level must be"),
+                                      HasSubstr("ffdc.d/b.toml:1: ")));
+  EXPECT_LT(Error().find("node.nam"), Error().find("log.level"));
+}
+
+// What is half in one file and half in another is told where it was set last.
+TEST_F(DropInTest, WhatDoesNotFitTogetherIsToldWhereItWasSet) {
+  Write("ffdc.toml", "[peer]\nlisten = '0.0.0.0:7420'\n[tls]\nca = '/a'\ncert = '/b'\nkey = '/c'\n");
+  Write("ffdc.d/cluster.toml", "\n[cluster]\ndb = 'etcd://10.0.0.1:2379'\n");
+  EXPECT_THAT(Error(), HasSubstr(path_ + ":2: the other nodes cannot reach 0.0.0.0:7420"));
+  Write("ffdc.toml", "");
+  EXPECT_THAT(Error(), HasSubstr("cluster.toml:3: cluster.db needs an address for the other nodes"));
+}
+
+TEST_F(DropInTest, TheFileItselfMayBeMissingWhereNobodyNamedIt) {
+  Write("ffdc.d/a.toml", "node.name = 'a'\n");
+  EXPECT_THAT(Error(), HasSubstr("No such file or directory"));
+  const auto settings = LoadSettings(path_, MainFile::kOptional);
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->node.name, "a");
+  std::filesystem::remove(dir_ / "ffdc.d/a.toml");
+  EXPECT_THAT(LoadSettings(path_, MainFile::kOptional)->files, testing::IsEmpty());
+}
+
 TEST(Settings, SubscribersAreUrlsWithoutAPassword) {
   for (const char* url :
        {"https://hooks.example.org/T0/x?y=1", "http://10.0.0.1:8080", "http://[fd00::1]/ffdc"}) {
@@ -98,6 +154,7 @@ handoff_max_bytes = "2GiB"
 ca = "/etc/ffdc/ca.crt"
 cert = "/etc/ffdc/node.crt"
 key = "/etc/ffdc/node.key"
+ca_key = "/etc/ffdc/ca.key"
 [store]
 url = "dir:/srv/ffdc"
 max_age = "30d"
@@ -153,7 +210,8 @@ level = "debug"
           R"(cluster.db = "etcds://10.0.0.1:2379,[fd00::1]:2379")", R"(peer.listen = "0.0.0.0:7420")",
           R"(peer.advertise = "10.0.0.11:7420")", R"(peer.handoff_max_bytes = "2GiB")",
           R"(tls.ca = "/etc/ffdc/ca.crt")", R"(tls.cert = "/etc/ffdc/node.crt")",
-          R"(tls.key = "/etc/ffdc/node.key")", "store.url = \"dir:/srv/ffdc\"", "store.max_age = \"30d\"",
+          R"(tls.key = "/etc/ffdc/node.key")",
+          R"(tls.ca_key = "/etc/ffdc/ca.key")", "store.url = \"dir:/srv/ffdc\"", "store.max_age = \"30d\"",
           "store.max_bytes = \"10GiB\"", "store.max_incidents = 5", "store.max_bytes_per_second = \"1MiB\"",
           "store.require_marker = true", "store.encrypt_to = [\"/etc/ffdc/ops.pem\"]",
           "spool.path = \"/srv/spool\"", "spool.max_bytes = \"1GiB\"", "control.socket = \"/run/x.sock\"",

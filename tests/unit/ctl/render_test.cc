@@ -3,6 +3,7 @@
 // FFDC_UPDATE_GOLDEN=1 build/bin/ctl_test, and read the difference.
 #include "ctl/render.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -38,6 +39,23 @@ v1::IncidentDetail Sample() {
   *detail.mutable_incident() = fakes::SampleIncident();
   *detail.add_manifests() = fakes::SampleManifest();
   return detail;
+}
+
+TEST(Render, Cluster) { ExpectGolden("cluster", RenderCluster(fakes::SampleCluster(), kPage)); }
+
+TEST(Render, AClustersTroubles) {
+  v1::ClusterView view = fakes::SampleCluster();
+  view.mutable_status()->mutable_certificate()->mutable_not_after()->set_seconds(1'000'000'000);
+  view.mutable_status()->set_db_reachable(false);
+  view.mutable_status()->clear_primary();
+  view.mutable_status()->set_keeps_ca(false);
+  view.add_problems("cluster DB 10.0.0.1:2379: no answer");
+  const std::string text = RenderCluster(view, kPage);
+  for (const char* words : {"! cluster DB 10.0.0.1:2379: no answer", "EXPIRED at 2001-09-09", "NOT REACHABLE",
+                            "primary    none", "not kept here"})
+    EXPECT_THAT(text, testing::HasSubstr(words));
+  view.mutable_status()->set_db("embedded");
+  EXPECT_THAT(RenderCluster(view, kPage), testing::HasSubstr("db1, alone"));
 }
 
 TEST(Render, Nodes) { ExpectGolden("nodes", RenderNodes(fakes::SampleNodes(), kPage)); }

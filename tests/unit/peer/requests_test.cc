@@ -120,5 +120,23 @@ TEST(RequestsTest, CapturesAreOfferedAndSentInBounds) {
   EXPECT_THAT(WhyNot(part), HasSubstr("of cluster 'test'"));
 }
 
+TEST(RequestsTest, JoinersHaveANameATokenAndAShortRequest) {
+  v1::JoinRequest join;
+  join.set_node("node1");
+  join.set_secret(std::string(40, 'a'));
+  EXPECT_TRUE(CheckRequest(join));
+  for (const char* name : {"", "..", "a/b", "a\n"}) {
+    v1::JoinRequest wrong = join;
+    wrong.set_node(name);
+    EXPECT_THAT(CheckRequest(wrong).error().message, HasSubstr("is no name of a node"));
+  }
+  v1::JoinRequest wrong = join;
+  wrong.set_secret("../../members/a");
+  EXPECT_THAT(CheckRequest(wrong).error().message, HasSubstr("a token that is none"));
+  wrong = join;
+  wrong.set_request(std::string(100'000, 'x'));
+  EXPECT_THAT(CheckRequest(wrong).error().message, HasSubstr("too long"));
+}
+
 }  // namespace
 }  // namespace ffdc
