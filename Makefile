@@ -53,6 +53,7 @@ fuzz: deps-test ## each fuzz target for FUZZ_SECONDS (default 10)
 bench: deps-test ## measure what the design promises: a table and build/bench.json (root)
 	@scripts/check.sh build
 	@tests/bench/run.sh $(BIN) build/bench.json
+	@FFDC_BIN=$(BIN) PYTHONDONTWRITEBYTECODE=1 python3 tests/bench/cluster_bench.py build/cluster_bench.json
 
 format: deps-test ## clang-format in place
 	@scripts/lint.sh --fix

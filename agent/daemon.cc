@@ -104,6 +104,7 @@ Result<> Daemon::StartCluster() {
       CrashPoint("incident.opened");
     };
   };
+  hooks.subjects = [this] { return SharedSubjects(); };
   hooks.deleted = [this](const std::string& id) { OnDeletedElsewhere(id); };
   cluster_ = std::make_unique<DaemonCluster>(settings_, loop_, launcher_, *incidents_, *shipper_, ids_,
                                              std::move(hooks));
@@ -120,7 +121,8 @@ Result<> Daemon::StartFolders() {
 
 // Event -> incident -> index. What former lives knew comes first.
 void Daemon::StartIncidents() {
-  SubscriberOptions subscribers{settings_.alert.subscribers, settings_.alert.secret_file, v1::WARNING};
+  SubscriberOptions subscribers{settings_.alert.subscribers, settings_.alert.secret_file, v1::WARNING,
+                                settings_.alert.subscriber_kinds, settings_.alert.subscriber_subjects};
   if (settings_.alert.min_severity == "info") subscribers.min_severity = v1::INFO;
   if (settings_.alert.min_severity == "critical") subscribers.min_severity = v1::CRITICAL;
   subscribers_ = std::make_unique<Subscribers>(std::move(subscribers), launcher_, ids_);
@@ -133,7 +135,7 @@ void Daemon::StartIncidents() {
                         },
                         [this](const v1::Incident& incident) {
                           LogIncident(incident, "closed");
-                          if (IsOwn(incident)) subscribers_->Tell("incident.closed", incident);
+                          if (IsOwn(incident)) Tell("incident.closed", incident);
                           CrashPoint("incident.closed");
                         },
                         [this](const v1::Incident& incident) { OnIncidentChanged(incident); }});
@@ -339,10 +341,30 @@ void Daemon::OnDevice(const DeviceInventory::Change& change) {
 
 void Daemon::OnEvent(const v1::Event& event, EventPhase phase) {
   const std::string incident_id = incidents_->OnEvent(event, phase == EventPhase::kEnded);
-  if (phase == EventPhase::kEnded || watchers_.empty()) return;
   v1::Event shown = event;
   shown.set_incident_id(incident_id);
+  if (cluster_ && phase == EventPhase::kOpened) cluster_->news().Tell(NewsOf("event", shown));
+  if (cluster_ && phase == EventPhase::kEnded) cluster_->news().Tell(NewsOf("event.ended", shown));
+  if (phase == EventPhase::kEnded) return;
   for (const EventWatcher& watcher : watchers_) watcher(shown);
+}
+
+void Daemon::Tell(const std::string& what, const v1::Incident& incident) {
+  subscribers_->Tell(what, incident);
+  if (cluster_) cluster_->news().Tell(NewsOf(what, incident, SystemClock().RealtimeNs()));
+}
+
+// Of the storage that reaches this node over a network first: others are likely to use it too.
+std::vector<std::string> Daemon::SharedSubjects() const {
+  std::vector<std::string> ids;
+  for (const Endpoint& endpoint : endpoints_->All()) {
+    ids.push_back(endpoint.Id());
+    ids.insert(ids.end(), endpoint.related_ids.begin(), endpoint.related_ids.end());
+  }
+  for (const BlockDevice* device : devices_->All()) {
+    if (device->watched) ids.push_back(device->subject.id());
+  }
+  return ids;
 }
 
 void Daemon::OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger) {
@@ -353,7 +375,7 @@ void Daemon::OnIncidentOpened(const v1::Incident& incident, const v1::Event& tri
   head.set_failure_mono_ns(trigger.first_mono_ns());
   Collect(incident, frozen, head);
   LogIncident(incident, "opened");
-  subscribers_->Tell("incident.opened", incident);
+  Tell("incident.opened", incident);
   to_be_captured_.insert(incident.id());
   constexpr size_t kMaxToBeCaptured = 1024;  // some never are
   if (to_be_captured_.size() > kMaxToBeCaptured) to_be_captured_.erase(to_be_captured_.begin());
@@ -408,7 +430,7 @@ void Daemon::OnIncidentChanged(const v1::Incident& incident) {
   const v1::Completeness& complete = incident.completeness();
   if (complete.expected() != 0 && complete.stored() == complete.expected() &&
       to_be_captured_.erase(incident.id()) != 0)
-    subscribers_->Tell("incident.captured", incident);
+    Tell("incident.captured", incident);
   if (cluster_) cluster_->OnIncidentChanged(incident);
   // Written at once, not at the next tick: a crash must not forget what a person was told.
   loop_.Post([this] { index_->Flush(); });

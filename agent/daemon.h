@@ -104,6 +104,9 @@ class Daemon {
   void OnUevent(const Uevent& event);
   void OnDevice(const DeviceInventory::Change& change);
   void OnEvent(const v1::Event& event, EventPhase phase);
+  // Subscribers, and who watches.
+  void Tell(const std::string& what, const v1::Incident& incident);
+  [[nodiscard]] std::vector<std::string> SharedSubjects() const;
   void OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger);
   void OnIncidentChanged(const v1::Incident& incident);
   void OnDeletedElsewhere(const std::string& id);

@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/mem_file.h"
+#include "base/pattern.h"
+#include "cluster/scope.h"
 #include "peer/handshakes.h"
 
 namespace ffdc {
@@ -19,6 +21,7 @@ constexpr std::chrono::milliseconds kCopyDeadline{10000};
 constexpr std::chrono::milliseconds kLeaveStep{20};
 constexpr int kLeaveSteps = 25;
 constexpr size_t kPeersASecond = 64;
+constexpr uint64_t kSubjectsEveryNs = 30 * static_cast<uint64_t>(kNsPerSecond);
 constexpr size_t kMaxDbIncidents = 1000;
 constexpr size_t kMaxDbDeleted = 4096;
 constexpr std::string_view kIncidents = "incidents/";
@@ -43,8 +46,8 @@ DaemonCluster::DaemonCluster(const Settings& settings, EventLoop& loop, Launcher
       ids_(ids),
       hooks_(std::move(hooks)),
       membership_(settings.node.name, [this] { MembersChanged(); }),
-      life_cycle_(settings.node.name, [this](const ClusterCondition& condition) { OnCondition(condition); }) {
-}
+      life_cycle_(settings.node.name, [this](const ClusterCondition& condition) { OnCondition(condition); }),
+      news_(settings.node.name, settings.node.cluster, ids.Next(), loop) {}
 
 DaemonCluster::~DaemonCluster() {
   alive_.reset();
@@ -74,10 +77,14 @@ Result<> DaemonCluster::StartPeers() {
   }
   own_.set_address(settings_.peer.advertise.empty() ? settings_.peer.listen : settings_.peer.advertise);
   own_.set_certificate_sha256(certificate_.sha256);
+  for (const std::string& kind : settings_.alert.kinds) own_.add_alert_kinds(kind);
+  // None at all is said by one that fits nothing: an entry without any is told of everything.
+  if (settings_.alert.kinds.empty()) own_.add_alert_kinds("");
   TakeGrpcLog([](const std::string& line) { spdlog::warn("{}", line); });
   clients_ = PeerClients::Create({settings_.node.cluster, tls_}, loop_);
   handoff_ = std::make_unique<Handoff>(settings_, launcher_, shipper_, *clients_,
                                        [this] { return PeersWithStore(); });
+  news_.SetPeers(clients_.get(), [this] { return Peers(); });
   PeerHandlers handlers;
   handlers.alert = [this](const std::string& peer, const v1::AlertRequest& request, const auto& answer) {
     OnAlert(peer, request, answer);
@@ -87,6 +94,9 @@ Result<> DaemonCluster::StartPeers() {
   };
   handlers.incidents = [this](const std::string&, const v1::PeerIncidentsRequest& request,
                               const auto& answer) { OnIncidents(request, answer); };
+  handlers.news = [this](const std::string&, const v1::PeerNewsRequest& request, const auto& answer) {
+    news_.OnAsked(request, answer);
+  };
   handlers.offer = [this](const std::string& peer, const v1::CaptureOffer& offer, const auto& answer) {
     handoff_->OnOffer(peer, offer, answer);
   };
@@ -207,6 +217,32 @@ std::vector<std::string> DaemonCluster::Peers() const {
   return nodes;
 }
 
+std::vector<std::string> DaemonCluster::PeersInScope(const v1::Event& event) const {
+  std::vector<std::string> nodes;
+  for (const auto& [node, peer] : peers_) {
+    const v1::Member* member = membership_.Find(node);
+    if (member == nullptr || InScope(*member, event)) nodes.push_back(node);
+  }
+  return nodes;
+}
+
+// Who captures for some kinds alone is told of the rest where it uses the same storage.
+void DaemonCluster::UpdateSubjects() {
+  const uint64_t now_ns = SystemClock().MonotonicNs();
+  if (MatchesAny(settings_.alert.kinds, "*") || now_ns < subjects_due_ns_) return;
+  subjects_due_ns_ = now_ns + kSubjectsEveryNs;
+  v1::Member fresh = own_;
+  fresh.clear_subjects();
+  for (const std::string& subject : settings_.alert.subjects) fresh.add_subjects(subject);
+  for (std::string& subject : hooks_.subjects()) {
+    if (fresh.subjects_size() >= kMaxMemberSubjects) break;
+    fresh.add_subjects(std::move(subject));
+  }
+  if (fresh.SerializeAsString() == own_.SerializeAsString()) return;
+  own_ = std::move(fresh);
+  Register();
+}
+
 std::vector<std::string> DaemonCluster::PeersWithStore() const {
   const std::string own_id = shipper_.store_status().id();
   std::vector<std::string> nodes;
@@ -247,6 +283,7 @@ void DaemonCluster::Tick() {
   }
   SaveCopy();
   TrimDb();
+  UpdateSubjects();
   const v1::StoreStatus store = shipper_.store_status();
   server_->SetStore(store.reachable() && !store.lost(), store.id());
   handoff_->Tick();

@@ -23,6 +23,7 @@
 #include "cluster/membership.h"
 #include "config/settings.h"
 #include "daemon_handoff.h"
+#include "daemon_news.h"
 #include "ffdc/v1/control.pb.h"
 #include "incident/manager.h"
 #include "peer/clients.h"
@@ -37,6 +38,8 @@ struct ClusterHooks {
   // head: what the manifest says of the origin.
   using Collect = std::function<void(const v1::Incident&, const v1::Manifest& head)>;
   std::function<Collect(uint64_t* frozen_mono_ns)> freeze;
+  // Identities of shared storage that this node uses (Subject.id), the most important first.
+  std::function<std::vector<std::string>()> subjects;
   // A person deleted this incident on another node. May be told again, and of one that is not known here.
   std::function<void(const std::string& id)> deleted;
 };
@@ -65,6 +68,8 @@ class DaemonCluster {
   // problem: why it cannot be; empty: it is in the store.
   void OnStoredForPeer(const v1::Manifest& manifest, const std::string& problem);
 
+  NewsDesk& news() { return news_; }
+
   // From every node that answers within kQueryDeadline.
   void ListIncidents(uint32_t limit, const std::string& state, std::function<void(v1::IncidentList)> done);
   void FindIncident(const std::string& prefix, std::function<void(Result<v1::IncidentDetail>)> done);
@@ -86,6 +91,7 @@ class DaemonCluster {
     std::set<std::string> missing;
     std::set<std::string> in_flight;
     uint64_t until_ns = 0;
+    uint64_t adopt_ns = 0;  // until then other nodes have time to alert those that they were to; 0: none was
   };
   struct Report {
     std::string told;     // the last that the origin confirmed
@@ -126,7 +132,13 @@ class DaemonCluster {
   void DeleteFromDb(const std::string& id, const std::map<std::string, v1::Incident>& copies);
   void WaitWritten(int steps, std::function<void()> done);
 
-  void SendAlert(const std::string& id, const std::string& node);
+  // forward_to: whom it is to alert in turn.
+  void SendAlert(const std::string& id, const std::string& node,
+                 const std::vector<std::string>& forward_to = {});
+  void OnAlertAnswer(const std::string& id, const std::string& node,
+                     const std::vector<std::string>& forward_to, const Result<v1::AlertReply>& reply);
+  void AdoptForwarded(const std::string& id);
+  void ForwardAlert(const v1::AlertRequest& request);
   void RetryFor(const std::string& node);
   // An alert that is new: freezes, answers, and then collects.
   void Capture(const v1::AlertRequest& request, const std::string& relayed_by,
@@ -151,6 +163,8 @@ class DaemonCluster {
   void Ask(const v1::PeerIncidentsRequest& request,
            std::function<void(Copies, std::vector<std::string> unanswered)> done);
   [[nodiscard]] std::vector<std::string> Peers() const;
+  [[nodiscard]] std::vector<std::string> PeersInScope(const v1::Event& event) const;
+  void UpdateSubjects();
   [[nodiscard]] std::vector<std::string> PeersWithStore() const;
   [[nodiscard]] v1::Node NodeOf(const v1::Member& member) const;
 
@@ -175,6 +189,8 @@ class DaemonCluster {
   DbCopies db_copies_;
   std::set<std::string> deleted_;                // ids that the DB has as deleted
   std::map<std::string, v1::Event> conditions_;  // that go on
+  NewsDesk news_;
+  uint64_t subjects_due_ns_ = 0;
   bool flush_waits_ = false;
   bool copy_dirty_ = false;
   bool copy_busy_ = false;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "daemon_cluster.h"
 #include "incident/grouping.h"
+#include "peer/alert_plan.h"
 
 namespace ffdc {
 namespace {
@@ -21,6 +22,8 @@ constexpr uint64_t kAlertTriedForNs = 600 * static_cast<uint64_t>(kNsPerSecond);
 constexpr uint32_t kMaxRemoteAMinute = 60;
 constexpr uint64_t kMinuteNs = 60 * static_cast<uint64_t>(kNsPerSecond);
 constexpr std::chrono::milliseconds kFlushDelay{100};
+// Two hops, and the reports of those at their end.
+constexpr std::chrono::nanoseconds kForwardPatience = 3 * kAlertDeadline;
 constexpr size_t kMaxReports = 1024;
 constexpr const char* kByDb = "cluster DB";
 
@@ -66,7 +69,7 @@ const v1::Capture* CaptureOf(const v1::Incident& incident, const std::string& no
 // --- out -------------------------------------------------------------------
 
 void DaemonCluster::Alert(const v1::Incident& incident, const v1::Event& trigger) {
-  if (!IsRequested(trigger)) Alert(incident, trigger, Peers());
+  if (!IsRequested(trigger)) Alert(incident, trigger, PeersInScope(trigger));
 }
 
 void DaemonCluster::Alert(const v1::Incident& incident, const v1::Event& trigger,
@@ -86,37 +89,71 @@ void DaemonCluster::Alert(const v1::Incident& incident, const v1::Event& trigger
   request.set_repeat(incident.repeat());
   request.set_reason(incident.reason());
   *request.mutable_trigger() = trigger;
-  for (const std::string& node : nodes) SendAlert(incident.id(), node);
+  const AlertPlan plan = PlanAlert(nodes, settings_.peer.direct_alerts_max, [this](const std::string& node) {
+    return peers_.contains(node) && peers_.at(node).answers;
+  });
+  for (const auto& [node, others] : plan) SendAlert(incident.id(), node, others);
+  if (plan.size() < nodes.size()) {
+    alert.adopt_ns = SystemClock().MonotonicNs() + static_cast<uint64_t>(kForwardPatience.count());
+    loop_.After(std::chrono::duration_cast<std::chrono::milliseconds>(kForwardPatience),
+                [this, id = incident.id(), alive = std::weak_ptr<int>(alive_)] {
+                  if (!alive.expired()) AdoptForwarded(id);
+                });
+  }
   incidents_.Expect(incident.id(), nodes);
 }
 
-void DaemonCluster::SendAlert(const std::string& id, const std::string& node) {
+void DaemonCluster::SendAlert(const std::string& id, const std::string& node,
+                              const std::vector<std::string>& forward_to) {
   PendingAlert& alert = alerts_.at(id);
   if (!alert.in_flight.insert(node).second) return;
   ++alerts_sent_;
-  clients_->Alert(node, alert.request, [this, id, node](const Result<v1::AlertReply>& reply) {
-    const auto pending = alerts_.find(id);
-    v1::Capture capture;
-    capture.set_node(node);
-    capture.set_state(reply ? v1::COLLECTING : v1::UNREACHED);
-    if (!reply) capture.set_error(reply.error().message);
-    *capture.mutable_started_at() = TimeUtil::NanosecondsToTimestamp(SystemClock().RealtimeNs());
-    if (pending != alerts_.end()) {
-      pending->second.in_flight.erase(node);
-      if (reply) pending->second.missing.erase(node);
-      if (pending->second.missing.empty()) alerts_.erase(pending);
+  const auto done = [this, id, node, forward_to](const Result<v1::AlertReply>& reply) {
+    OnAlertAnswer(id, node, forward_to, reply);
+  };
+  if (forward_to.empty()) return clients_->Alert(node, alert.request, done);
+  v1::AlertRequest request = alert.request;
+  for (const std::string& other : forward_to) request.add_forward_to(other);
+  clients_->Alert(node, request, done);
+}
+
+void DaemonCluster::OnAlertAnswer(const std::string& id, const std::string& node,
+                                  const std::vector<std::string>& forward_to,
+                                  const Result<v1::AlertReply>& reply) {
+  const auto pending = alerts_.find(id);
+  v1::Capture capture;
+  capture.set_node(node);
+  capture.set_state(reply ? v1::COLLECTING : v1::UNREACHED);
+  if (!reply) capture.set_error(reply.error().message);
+  *capture.mutable_started_at() = TimeUtil::NanosecondsToTimestamp(SystemClock().RealtimeNs());
+  if (pending != alerts_.end()) {
+    pending->second.in_flight.erase(node);
+    if (reply) pending->second.missing.erase(node);
+    // Whom it was to alert has nobody else now.
+    for (const std::string& other : forward_to) {
+      if (!reply && pending->second.missing.contains(other)) SendAlert(id, other);
     }
-    if (!reply) spdlog::warn("incident {}: node {} is not alerted: {}", id, node, reply.error().message);
-    if (reply && !reply->merged_into().empty()) return incidents_.NotExpected(id, node);
-    incidents_.PeerCapture(id, capture);
-  });
+    if (pending->second.missing.empty()) alerts_.erase(pending);
+  }
+  if (!reply) spdlog::warn("incident {}: node {} is not alerted: {}", id, node, reply.error().message);
+  if (reply && !reply->merged_into().empty()) return incidents_.NotExpected(id, node);
+  incidents_.PeerCapture(id, capture);
+}
+
+// Those that have reported by now were reached; the others are asked, and may say that they know.
+void DaemonCluster::AdoptForwarded(const std::string& id) {
+  const auto pending = alerts_.find(id);
+  if (pending == alerts_.end()) return;
+  const std::set<std::string> missing = pending->second.missing;
+  for (const std::string& node : missing) SendAlert(id, node);
 }
 
 // It answers: what it has missed is told now.
 void DaemonCluster::RetryFor(const std::string& node) {
   std::vector<std::string> missed;
+  const uint64_t now_ns = SystemClock().MonotonicNs();
   for (const auto& [id, alert] : alerts_) {
-    if (alert.missing.contains(node)) missed.push_back(id);
+    if (now_ns >= alert.adopt_ns && alert.missing.contains(node)) missed.push_back(id);
   }
   for (const std::string& id : missed) SendAlert(id, node);
   for (const auto& [id, report] : reports_) {
@@ -137,6 +174,16 @@ void DaemonCluster::GiveUp(const PendingAlert& alert) {
 
 // --- in --------------------------------------------------------------------
 
+void DaemonCluster::ForwardAlert(const v1::AlertRequest& request) {
+  if (request.forward_to().empty()) return;
+  v1::AlertRequest forwarded = request;
+  forwarded.clear_forward_to();
+  forwarded.set_relayed_by(self());
+  // Whom this does not reach the origin alerts itself.
+  for (const std::string& node : request.forward_to())
+    clients_->Alert(node, forwarded, [](const Result<v1::AlertReply>&) {});
+}
+
 void DaemonCluster::OnAlert(const std::string& peer, const v1::AlertRequest& request,
                             const PeerAnswer<v1::AlertReply>& answer) {
   ++alerts_received_;
@@ -146,9 +193,13 @@ void DaemonCluster::OnAlert(const std::string& peer, const v1::AlertRequest& req
     ++alerts_duplicate_;
     v1::AlertReply reply;
     reply.set_duplicate(true);
-    return answer(reply);
+    answer(reply);
+    return ForwardAlert(request);
   }
-  Capture(request, request.relayed_by(), answer);
+  Capture(request, request.relayed_by(), [this, &request, &answer](const Result<v1::AlertReply>& reply) {
+    answer(reply);
+    if (reply) ForwardAlert(request);
+  });
 }
 
 // The peers' network may be cut while the DB is not: what it says of an alert that did not arrive is one.
@@ -229,6 +280,11 @@ void DaemonCluster::OnReport(const v1::CaptureReport& report,
   v1::CaptureReportReply reply;
   reply.set_known(incidents_.PeerCapture(report.incident_id(), report.capture()));
   if (reply.known()) {
+    const auto alert = alerts_.find(report.incident_id());
+    if (alert != alerts_.end()) {
+      alert->second.missing.erase(report.capture().node());
+      if (alert->second.missing.empty()) alerts_.erase(alert);
+    }
     google::protobuf::RepeatedPtrField<v1::Event> events;
     const auto clock = clients_->ClockOf(report.capture().node());
     const ClockMoment now = SystemClock().ReadTogether();

@@ -145,6 +145,18 @@ Result<std::shared_ptr<void>> DaemonControl::WatchEvents(std::function<void(cons
   });
 }
 
+Result<std::shared_ptr<void>> DaemonControl::WatchCluster(std::function<void(const v1::News&)> sink) {
+  using Watcher = NewsDesk::Watchers::iterator;
+  FFDC_ASSIGN(const Watcher watcher,
+              Ask<Watcher>([&]() -> Result<Watcher> { return daemon_.cluster().news().Watch(sink); }));
+  return std::shared_ptr<void>(nullptr, [this, watcher](void*) {
+    (void)Ask<bool>([this, watcher]() -> Result<bool> {
+      daemon_.cluster().news().Unwatch(watcher);
+      return true;
+    });
+  });
+}
+
 Result<ControlBackend::Pull> DaemonControl::OpenPipe(
     const std::function<Result<uint64_t>(Fd input, PipeDone done)>& start) {
   int ends[2];

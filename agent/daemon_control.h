@@ -39,6 +39,7 @@ class DaemonControl final : public ControlBackend {
   Result<v1::LeaveClusterReply> LeaveCluster() override;
   Result<v1::Config> GetConfig() override;
   Result<std::shared_ptr<void>> WatchEvents(std::function<void(const v1::Event&)> sink) override;
+  Result<std::shared_ptr<void>> WatchCluster(std::function<void(const v1::News&)> sink) override;
   Result<Pull> PullIncident(const std::string& id) override;
   Result<v1::StoreStatus> InitStore() override;
   Result<Pull> RunStoreWork(StoreWork work, const std::string& from_url, const std::string& to_url) override;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/pattern.h"
 #include "base/proto_json.h"
 #include "base/text.h"
 #include "cluster/webhook.h"
@@ -50,8 +51,15 @@ Subscribers::Subscribers(SubscriberOptions options, Launcher& launcher, UuidGene
   }
 }
 
+bool Subscribers::IsWanted(const v1::Incident& incident) const {
+  if (incident.severity() < options_.min_severity) return false;
+  if (!options_.kinds.empty() && !MatchesAny(options_.kinds, incident.kind())) return false;
+  return options_.subjects.empty() || MatchesAny(options_.subjects, incident.subject().id()) ||
+         MatchesAny(options_.subjects, incident.subject().name());
+}
+
 void Subscribers::Tell(const std::string& what, const v1::Incident& incident) {
-  if (targets_.empty() || incident.severity() < options_.min_severity) return;
+  if (targets_.empty() || !IsWanted(incident)) return;
   const Post post{what, ids_.Next(), BodyOf(what, incident), std::chrono::steady_clock::now()};
   for (const auto& target : targets_) {
     if (target->waiting.size() >= kMaxWaiting) {

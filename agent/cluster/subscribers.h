@@ -23,6 +23,8 @@ struct SubscriberOptions {
   std::vector<std::string> urls;
   std::string secret_file;  // "": posts are not signed
   v1::Severity min_severity = v1::WARNING;
+  std::vector<std::string> kinds;     // patterns (base/pattern.h) of what is told; none: all
+  std::vector<std::string> subjects;  // the same, of ids and names
 };
 
 class Subscribers {
@@ -34,7 +36,7 @@ class Subscribers {
   Subscribers(SubscriberOptions options, Launcher& launcher, UuidGenerator& ids);
 
   // "incident.opened", "incident.captured" (all that was expected is in the store), "incident.closed".
-  // Of less than min_severity nothing is told.
+  // Of less than min_severity, and of other kinds and subjects, nothing is told.
   void Tell(const std::string& what, const v1::Incident& incident);
   void Tick();  // tries again; once a second
 
@@ -57,6 +59,7 @@ class Subscribers {
     std::string error;  // of the last try; empty: it was well
   };
 
+  [[nodiscard]] bool IsWanted(const v1::Incident& incident) const;
   void Pump(const std::shared_ptr<Target>& target);
   static void Answered(Target& target, const WorkerReport& report);
 

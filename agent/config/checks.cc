@@ -167,6 +167,14 @@ Result<> CheckSeverity(std::string_view value) {
   return Fail(R"(must be "info", "warning" or "critical", not )" + Shown(value), EINVAL);
 }
 
+Result<> CheckPattern(std::string_view value) {
+  constexpr size_t kMaxBytes = 256;
+  const bool fits = !value.empty() && value.size() <= kMaxBytes &&
+                    std::none_of(value.begin(), value.end(), [](unsigned char c) { return c <= ' '; });
+  if (fits) return {};
+  return Fail(R"(must be a name or a pattern such as "io.*", not )" + Shown(value), EINVAL);
+}
+
 Result<> CheckResourceLimits(std::string_view value) {
   if (const auto limits = ParseResourceLimits(value); !limits)
     return Fail(limits.error().message + ", not " + Shown(value), EINVAL);

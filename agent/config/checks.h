@@ -22,6 +22,7 @@ Result<> CheckDbUrl(std::string_view value);       // "embedded", "etcd://10.0.0
 Result<> CheckListen(std::string_view value);      // "10.0.0.1:7420"; empty: not at all
 Result<> CheckSubscriber(std::string_view value);  // "https://hooks.example.org/ffdc"
 Result<> CheckSeverity(std::string_view value);
+Result<> CheckPattern(std::string_view value);  // "io.*": see base/pattern.h
 Result<> CheckOptionalPath(std::string_view value);
 Result<> CheckResourceLimits(std::string_view value);
 Result<> CheckCalendar(std::string_view value);  // its characters; systemd reads it when it is used

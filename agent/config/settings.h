@@ -28,6 +28,7 @@ struct Settings {
     std::string listen;                       // "10.0.0.1:7420"; empty: no peers
     std::string advertise;                    // empty: as listen
     uint64_t handoff_max_bytes = 1ull << 30;  // of each peer's captures at a time; 0: none
+    uint32_t direct_alerts_max = 256;
   } peer;
   struct {
     std::string ca;
@@ -91,6 +92,10 @@ struct Settings {
     std::vector<std::string> subscribers;  // "https://hooks.example.org/ffdc"
     std::string secret_file;               // empty: posts are not signed
     std::string min_severity = "warning";
+    std::vector<std::string> subscriber_kinds;     // patterns; none: all
+    std::vector<std::string> subscriber_subjects;  // the same
+    std::vector<std::string> kinds{"*"};           // patterns; what of others is captured here
+    std::vector<std::string> subjects;             // patterns; besides those that this node uses
   } alert;
   struct {
     std::string level = "info";

@@ -48,6 +48,8 @@ class ControlBackend {
 
   // sink is called on the agent's loop thread for every new or changed event until the handle dies.
   virtual Result<std::shared_ptr<void>> WatchEvents(std::function<void(const v1::Event&)> sink) = 0;
+  // The same of the whole cluster: news of this node at once, of the others as soon as they arrive.
+  virtual Result<std::shared_ptr<void>> WatchCluster(std::function<void(const v1::News&)> sink) = 0;
   struct Pull {
     Fd pipe;  // read end; the archive, then end of file
     uint64_t total_bytes = 0;

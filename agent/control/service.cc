@@ -9,15 +9,16 @@
 #include <thread>
 
 #include "base/uuid.h"
-#include "control/event_queue.h"
 #include "control/lasting_call.h"
+#include "control/news_filter.h"
+#include "control/watch_queue.h"
 
 namespace ffdc::control {
 namespace {
 
 using std::chrono::steady_clock;
 
-constexpr size_t kWatchQueueEvents = 256;
+constexpr size_t kWatchQueueItems = 256;
 constexpr size_t kChunkBytes = 256u << 10;
 constexpr size_t kMaxReasonBytes = 1024;
 constexpr uint32_t kMaxMeasureMs = 60'000;
@@ -48,13 +49,31 @@ Result<> CheckDeviceName(const std::string& name) {
 }
 
 // What a watching client missed, told in its own stream.
-v1::Event DroppedNotice(uint64_t dropped) {
-  v1::Event notice;
-  notice.set_kind("watch.dropped");
-  notice.set_severity(v1::WARNING);
-  notice.set_count(dropped);
-  notice.set_summary(std::to_string(dropped) + " events not shown: this client reads too slowly");
-  return notice;
+void Notice(uint64_t dropped, v1::Event* notice) {
+  notice->set_kind("watch.dropped");
+  notice->set_severity(v1::WARNING);
+  notice->set_count(dropped);
+  notice->set_summary(std::to_string(dropped) + " events not shown: this client reads too slowly");
+}
+void Notice(uint64_t dropped, v1::News* notice) {
+  notice->set_what("news.left_out");
+  notice->set_summary(std::to_string(dropped) + " news not shown: this client reads too slowly");
+}
+
+// What the queue gets, until the client goes or the agent stops. ended: whether either is so.
+template <class Item, class Ended>
+void Stream(WatchQueue<Item>& queue, grpc::ServerWriter<Item>& writer, const Ended& ended) {
+  // The client knows now that nothing from here on escapes it.
+  writer.SendInitialMetadata();
+  while (!ended()) {
+    const auto item = queue.Pop(kPollInterval);
+    if (item && !writer.Write(*item)) return;
+    const uint64_t dropped = queue.TakeDropped();
+    if (dropped == 0) continue;
+    Item notice;
+    Notice(dropped, &notice);
+    if (!writer.Write(notice)) return;
+  }
 }
 
 }  // namespace
@@ -84,17 +103,25 @@ grpc::Status ControlService::WatchEvents(grpc::ServerContext* context, const v1:
   const StreamSlot slot(streams_);
   if (!slot.granted()) return StreamSlot::Refusal();
   // Shared: the sink may run once more while its handle dies.
-  const auto queue = std::make_shared<EventQueue>(kWatchQueueEvents);
+  const auto queue = std::make_shared<WatchQueue<v1::Event>>(kWatchQueueItems);
   const auto watch = backend_.WatchEvents([queue](const v1::Event& event) { queue->Push(event); });
   if (!watch) return ToStatus(watch.error());
-  // The client knows now that nothing from here on escapes it.
-  writer->SendInitialMetadata();
-  while (!Ended(*context)) {
-    const auto event = queue->Pop(kPollInterval);
-    if (event && !writer->Write(*event)) break;
-    if (const uint64_t dropped = queue->TakeDropped(); dropped > 0 && !writer->Write(DroppedNotice(dropped)))
-      break;
-  }
+  Stream(*queue, *writer, [&] { return Ended(*context); });
+  return grpc::Status::OK;
+}
+
+grpc::Status ControlService::WatchCluster(grpc::ServerContext* context,
+                                          const v1::WatchClusterRequest* request,
+                                          grpc::ServerWriter<v1::News>* writer) {
+  const StreamSlot slot(streams_);
+  if (!slot.granted()) return StreamSlot::Refusal();
+  if (const auto checked = CheckFilter(*request); !checked) return ToStatus(checked.error());
+  const auto queue = std::make_shared<WatchQueue<v1::News>>(kWatchQueueItems);
+  const auto watch = backend_.WatchCluster([queue, wanted = *request](const v1::News& news) {
+    if (IsWanted(wanted, news)) queue->Push(news);
+  });
+  if (!watch) return ToStatus(watch.error());
+  Stream(*queue, *writer, [&] { return Ended(*context); });
   return grpc::Status::OK;
 }
 

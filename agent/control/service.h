@@ -23,6 +23,8 @@ class ControlService final : public v1::Control::Service {
                           v1::EventList* reply) override;
   grpc::Status WatchEvents(grpc::ServerContext* context, const v1::WatchEventsRequest*,
                            grpc::ServerWriter<v1::Event>* writer) override;
+  grpc::Status WatchCluster(grpc::ServerContext* context, const v1::WatchClusterRequest* request,
+                            grpc::ServerWriter<v1::News>* writer) override;
   grpc::Status ListIncidents(grpc::ServerContext*, const v1::ListIncidentsRequest* request,
                              v1::IncidentList* reply) override;
   grpc::Status GetIncident(grpc::ServerContext*, const v1::IncidentRef* request,

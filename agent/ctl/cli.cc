@@ -88,6 +88,9 @@ struct Arguments {
   bool yes = false;
   bool all_nodes = false;
   std::vector<std::string> nodes;
+  std::vector<std::string> kinds;
+  std::vector<std::string> subjects;
+  std::string min_severity = "info";
   ClusterSetup cluster;
   uint64_t valid_s = 3600;
 };
@@ -105,6 +108,7 @@ class Commands {
         ->transform(
             CLI::AsNumberWithUnit(std::map<std::string, uint32_t>{{"ms", 1}, {"s", 1000}, {"m", 60'000}},
                                   CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"));
+    AddWatch(app);
     AddEvents(app);
     AddIncidents(app);
     AddStore(app);
@@ -203,6 +207,25 @@ class Commands {
       return LeaveCluster(context, arguments_.yes);
     })->add_flag("-y,--yes", arguments_.yes, "Do not ask");
     Add(*cluster, "status", "Its nodes, DB and primary, and this node's certificate", ShowCluster);
+  }
+
+  void AddWatch(CLI::App& app) {
+    CLI::App* watch =
+        Add(app, "watch", "Print events and incidents of the whole cluster as they come",
+            [this](const Context& context) {
+              return WatchCluster(context, arguments_.kinds, arguments_.subjects, arguments_.min_severity);
+            });
+    watch->add_option("--kind", arguments_.kinds, "Of these kinds alone: io.error, 'path.*'")
+        ->delimiter(',')
+        ->type_name("KINDS");
+    watch
+        ->add_option("--subject", arguments_.subjects,
+                     "Of these subjects alone, by id or name: sdb, 'wwid:*'")
+        ->delimiter(',')
+        ->type_name("SUBJECTS");
+    watch->add_option("--severity", arguments_.min_severity, "Of this severity and worse (default info)")
+        ->check(CLI::IsMember({"info", "warning", "critical"}))
+        ->type_name("SEVERITY");
   }
 
   void AddEvents(CLI::App& app) {

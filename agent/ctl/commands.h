@@ -17,6 +17,9 @@ Result<> ShowConfig(const Context& context);
 
 Result<> ListEvents(const Context& context, uint32_t limit);
 Result<> WatchEvents(const Context& context);
+// Of the whole cluster. min_severity: "info", "warning", "critical".
+Result<> WatchCluster(const Context& context, const std::vector<std::string>& kinds,
+                      const std::vector<std::string>& subjects, const std::string& min_severity);
 
 Result<> ListIncidents(const Context& context, uint32_t limit, const std::string& state);
 Result<> ShowIncident(const Context& context, const std::string& id);

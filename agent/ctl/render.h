@@ -24,6 +24,7 @@ std::string RenderProbes(const v1::ProbeList& probes, const Page& page);
 std::string RenderConfig(const v1::Config& config, const Page& page);
 std::string RenderEvents(const v1::EventList& events, const Page& page);
 std::string RenderEventLine(const v1::Event& event, const Page& page);
+std::string RenderNewsLine(const v1::News& news, const Page& page);
 std::string RenderResources(const v1::ResourceList& resources, const Page& page);
 std::string RenderNodes(const v1::NodeList& nodes, const Page& page);
 std::string RenderCluster(const v1::ClusterView& view, const Page& page);

@@ -67,6 +67,30 @@ std::string RenderEventLine(const v1::Event& event, const Page& page) {
          ShortenMiddle(Printable(line), kPageWidth - taken) + page.paint.Dim(Printable(incident)) + "\n";
 }
 
+std::string RenderNewsLine(const v1::News& news, const Page& page) {
+  const v1::Severity severity = news.has_event()      ? news.event().severity()
+                                : news.has_incident() ? news.incident().severity()
+                                : news.what() == "watch.began" || news.what() == "node.heard" ? v1::INFO
+                                                                                              : v1::WARNING;
+  std::string line = news.what();
+  std::string id;
+  if (news.has_event()) {
+    line = news.event().kind() + (news.what() == "event.ended" ? " ended" : "");
+    id = news.event().incident_id();
+  } else if (news.has_incident()) {
+    id = news.incident().id();
+  }
+  line += ": " + news.summary();
+  const std::string time = FormatTimeOfDay(WallNs(news.at())).substr(0, 12) + " ";
+  const std::string node = Printable(news.node()) + " ";
+  const std::string word = Word(severity);
+  const std::string incident = id.empty() ? "" : " [" + ShortId(id) + "]";
+  const size_t taken = time.size() + node.size() + word.size() + 1 + incident.size();
+  return time + page.paint.Bold(node) + page.paint(StyleOf(severity), word) + " " +
+         ShortenMiddle(Printable(line), kPageWidth - std::min(taken, kPageWidth - 20)) +
+         page.paint.Dim(Printable(incident)) + "\n";
+}
+
 std::string RenderIncidents(const v1::IncidentList& incidents, const Page& page) {
   const std::string unanswered = Unanswered(incidents.unanswered(), page);
   if (incidents.incidents().empty()) return "No incidents.\n" + unanswered;

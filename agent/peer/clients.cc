@@ -70,6 +70,11 @@ class Clients final : public PeerClients {
         std::move(done));
   }
 
+  void News(const std::string& node, const v1::PeerNewsRequest& request, Done<v1::PeerNews> done) override {
+    Call<v1::PeerNewsRequest, v1::PeerNews>(
+        node, request, kQueryDeadline, [](auto* stub, auto... a) { stub->ListNews(a...); }, std::move(done));
+  }
+
   void Offer(const std::string& node, const v1::CaptureOffer& request,
              Done<v1::CaptureOfferReply> done) override {
     Call<v1::CaptureOffer, v1::CaptureOfferReply>(

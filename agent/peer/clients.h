@@ -44,6 +44,7 @@ class PeerClients {
                       Done<v1::CaptureReportReply> done) = 0;
   virtual void Incidents(const std::string& node, const v1::PeerIncidentsRequest& request,
                          Done<v1::PeerIncidents> done) = 0;
+  virtual void News(const std::string& node, const v1::PeerNewsRequest& request, Done<v1::PeerNews> done) = 0;
   virtual void Offer(const std::string& node, const v1::CaptureOffer& request,
                      Done<v1::CaptureOfferReply> done) = 0;
   virtual void SendPart(const std::string& node, const v1::CapturePart& request,

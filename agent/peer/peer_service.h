@@ -25,6 +25,8 @@ struct PeerHandlers {
   std::function<void(const std::string& peer, const v1::PeerIncidentsRequest&,
                      const PeerAnswer<v1::PeerIncidents>&)>
       incidents;
+  std::function<void(const std::string& peer, const v1::PeerNewsRequest&, const PeerAnswer<v1::PeerNews>&)>
+      news;
   std::function<void(const std::string& peer, const v1::CaptureOffer&,
                      const PeerAnswer<v1::CaptureOfferReply>&)>
       offer;

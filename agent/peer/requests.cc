@@ -8,6 +8,7 @@
 #include "base/name.h"
 #include "base/spool_layout.h"
 #include "base/uuid.h"
+#include "peer/alert_plan.h"
 
 namespace ffdc {
 namespace {
@@ -53,6 +54,11 @@ Result<> CheckRequest(const v1::AlertRequest& request, std::string_view cluster)
   if (!request.relayed_by().empty() && !IsNodeName(request.relayed_by()))
     return Fail("relayed by " + Shown(request.relayed_by()), EINVAL);
   if (request.reason().size() > kMaxTextBytes) return Fail("a reason that is too long", EINVAL);
+  if (static_cast<size_t>(request.forward_to_size()) > kAlertGroup)
+    return Fail("an alert to be sent on to more than " + std::to_string(kAlertGroup) + " nodes", EINVAL);
+  for (const std::string& node : request.forward_to()) {
+    if (!IsNodeName(node)) return Fail("an alert to be sent on to " + Shown(node), EINVAL);
+  }
   return CheckEvent(request.trigger());
 }
 
@@ -79,6 +85,13 @@ Result<> CheckRequest(const v1::PeerIncidentsRequest& request, std::string_view 
   if (!request.state().empty() && request.state() != "open" && request.state() != "closed")
     return Fail(Shown(request.state()) + " is no state", EINVAL);
   if (request.id_prefix().size() > kUuidBytes) return Fail("an id that is too long", EINVAL);
+  return {};
+}
+
+Result<> CheckRequest(const v1::PeerNewsRequest& request, std::string_view cluster) {
+  FFDC_TRY(CheckCluster(request.cluster(), cluster));
+  if (!request.run_id().empty() && !IsUuid(request.run_id()))
+    return Fail(Shown(request.run_id()) + " is no run of an agent", EINVAL);
   return {};
 }
 

@@ -19,6 +19,7 @@ Result<> CheckRequest(const v1::PingRequest& request, std::string_view cluster);
 // peer: who sent it.
 Result<> CheckRequest(const v1::CaptureReport& request, std::string_view cluster, std::string_view peer);
 Result<> CheckRequest(const v1::PeerIncidentsRequest& request, std::string_view cluster);
+Result<> CheckRequest(const v1::PeerNewsRequest& request, std::string_view cluster);
 // What a capture's descriptions say is left to who reads them.
 Result<> CheckRequest(const v1::CaptureOffer& request, std::string_view cluster);
 Result<> CheckRequest(const v1::CapturePart& request, std::string_view cluster);

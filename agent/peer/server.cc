@@ -150,6 +150,10 @@ class Service final : public v1::Peer::CallbackService {
                                           v1::PeerIncidents* reply) override {
     return Handle(context, request, reply, CheckRequest(*request, cluster_), handlers_.incidents);
   }
+  grpc::ServerUnaryReactor* ListNews(grpc::CallbackServerContext* context, const v1::PeerNewsRequest* request,
+                                     v1::PeerNews* reply) override {
+    return Handle(context, request, reply, CheckRequest(*request, cluster_), handlers_.news);
+  }
   grpc::ServerUnaryReactor* Join(grpc::CallbackServerContext* context, const v1::JoinRequest* request,
                                  v1::JoinReply* reply) override {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();

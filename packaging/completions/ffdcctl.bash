@@ -14,7 +14,11 @@ _ffdcctl() {
 		compopt -o filenames
 		return
 		;;
-	--limit | --reason | --db | --listen | --advertise | --days) return ;;
+	--limit | --reason | --db | --listen | --advertise | --days | --kind | --subject) return ;;
+	--severity)
+		mapfile -t COMPREPLY < <(compgen -W 'info warning critical' -- "$cur")
+		return
+		;;
 	--nodes)
 		mapfile -t COMPREPLY < <(compgen -W "$(ffdcctl node list --no-color 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$cur")
 		return
@@ -37,7 +41,7 @@ _ffdcctl() {
 		fi
 		case ${COMP_WORDS[i]} in
 		--socket | -o | --output | --limit | --reason | --measure | --nodes | --config | --tls-dir | --db | --listen | \
-			--advertise | --days | --valid) skip=1 ;;
+			--advertise | --days | --valid | --kind | --subject | --severity) skip=1 ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -45,7 +49,8 @@ _ffdcctl() {
 
 	local reply options='--socket --json --no-color --help'
 	case "${words[*]}" in
-	'') reply='status probe event incident store resource node cluster dump config selftest' options+=' --version' ;;
+	'') reply='status watch probe event incident store resource node cluster dump config selftest' options+=' --version' ;;
+	watch) options+=' --kind --subject --severity' ;;
 	probe) reply=list ;;
 	'probe list') options+=' --measure' ;;
 	event) reply='list watch' ;;

@@ -214,6 +214,19 @@ class FakeBackend final : public ControlBackend {
       sinks_.erase(key);
     });
   }
+  Result<std::shared_ptr<void>> WatchCluster(std::function<void(const v1::News&)> sink) override {
+    const std::lock_guard lock(mutex_);
+    if (failure_) return Unexpected(*failure_);
+    news_sink_ = std::move(sink);
+    return std::shared_ptr<void>(nullptr, [this](void*) {
+      const std::lock_guard unwatch_lock(mutex_);
+      news_sink_ = nullptr;
+    });
+  }
+  void EmitNews(const v1::News& news) {
+    const std::lock_guard lock(mutex_);
+    if (news_sink_) news_sink_(news);
+  }
   Result<v1::StoreStatus> InitStore() override { return Reply(SampleStatus().store()); }
   // Tells it in two messages.
   Result<Pull> RunStoreWork(StoreWork work, const std::string& from_url, const std::string& to_url) override {
@@ -318,6 +331,7 @@ class FakeBackend final : public ControlBackend {
   std::string archive_ = std::string(700'000, 'x');
   std::optional<uint64_t> announced_bytes_;
   std::map<int, std::function<void(const v1::Event&)>> sinks_;
+  std::function<void(const v1::News&)> news_sink_;
   int next_key_ = 0;
   size_t watched_devices_ = 0;
   std::vector<std::thread> writers_;

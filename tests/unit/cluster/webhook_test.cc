@@ -32,7 +32,7 @@ class SubscribersTest : public testing::Test {
 
   // Nobody listens on port 1.
   Subscribers Make(v1::Severity min_severity) {
-    return Subscribers({{"http://127.0.0.1:1/hook"}, "", min_severity}, *launcher_, ids_);
+    return Subscribers({{"http://127.0.0.1:1/hook"}, "", min_severity, {}, {}}, *launcher_, ids_);
   }
 
   static v1::Incident Warning() {
@@ -49,6 +49,26 @@ TEST_F(SubscribersTest, WhatMattersLessIsNotTold) {
   Subscribers subscribers = Make(v1::CRITICAL);
   subscribers.Tell("incident.opened", Warning());
   EXPECT_EQ(subscribers.Status().at(0).waiting(), 0u);
+}
+
+TEST_F(SubscribersTest, OnlyTheKindsAndSubjectsThatAreWantedAreTold) {
+  v1::Incident incident = Warning();
+  incident.set_kind("path.lost");
+  incident.mutable_subject()->set_id("wwid:1");
+  incident.mutable_subject()->set_name("mpatha");
+  const auto told = [&](std::vector<std::string> kinds, std::vector<std::string> subjects) {
+    Subscribers subscribers(
+        {{"http://127.0.0.1:1/hook"}, "", v1::WARNING, std::move(kinds), std::move(subjects)}, *launcher_,
+        ids_);
+    subscribers.Tell("incident.opened", incident);
+    return subscribers.Status().at(0).waiting() != 0;
+  };
+  EXPECT_TRUE(told({}, {}));
+  EXPECT_TRUE(told({"io.*", "path.*"}, {}));
+  EXPECT_TRUE(told({"path.*"}, {"mpath*"}));
+  EXPECT_TRUE(told({}, {"wwid:1"}));
+  EXPECT_FALSE(told({"io.*"}, {}));
+  EXPECT_FALSE(told({"path.*"}, {"wwid:2"}));
 }
 
 TEST_F(SubscribersTest, OneThatDoesNotAnswerIsNamedAndItsPostsWait) {

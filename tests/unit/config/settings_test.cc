@@ -135,6 +135,7 @@ TEST(Settings, SubscribersAreUrlsWithoutAPassword) {
         ErrorOf("alert.subscribers = ['" + std::string(url) + "']\n").find("must hold URLs without a user"),
         std::string::npos)
         << url;
+  EXPECT_NE(ErrorOf("alert.kinds = ['io error']\n").find("must be a name or a pattern"), std::string::npos);
   EXPECT_NE(ErrorOf("alert.min_severity = 'fatal'\n").find("must be \"info\", \"warning\" or \"critical\""),
             std::string::npos);
 }
@@ -150,6 +151,7 @@ db = "etcds://10.0.0.1:2379,[fd00::1]:2379"
 listen = "0.0.0.0:7420"
 advertise = "10.0.0.11:7420"
 handoff_max_bytes = "2GiB"
+direct_alerts_max = 64
 [tls]
 ca = "/etc/ffdc/ca.crt"
 cert = "/etc/ffdc/node.crt"
@@ -200,6 +202,10 @@ redact = "/etc/ffdc/redact.toml"
 subscribers = ["https://hooks.example.org/ffdc"]
 secret_file = "/etc/ffdc/secret"
 min_severity = "critical"
+subscriber_kinds = ["path.*"]
+subscriber_subjects = ["wwid:*"]
+kinds = ["io.error", "path.*"]
+subjects = ["nfs:10.0.0.9:*"]
 [log]
 level = "debug"
 )");
@@ -209,8 +215,8 @@ level = "debug"
           "node.name = \"n-1\"", R"(node.cluster = "prod.eu_1")",
           R"(cluster.db = "etcds://10.0.0.1:2379,[fd00::1]:2379")", R"(peer.listen = "0.0.0.0:7420")",
           R"(peer.advertise = "10.0.0.11:7420")", R"(peer.handoff_max_bytes = "2GiB")",
-          R"(tls.ca = "/etc/ffdc/ca.crt")", R"(tls.cert = "/etc/ffdc/node.crt")",
-          R"(tls.key = "/etc/ffdc/node.key")",
+          "peer.direct_alerts_max = 64", R"(tls.ca = "/etc/ffdc/ca.crt")",
+          R"(tls.cert = "/etc/ffdc/node.crt")", R"(tls.key = "/etc/ffdc/node.key")",
           R"(tls.ca_key = "/etc/ffdc/ca.key")", "store.url = \"dir:/srv/ffdc\"", "store.max_age = \"30d\"",
           "store.max_bytes = \"10GiB\"", "store.max_incidents = 5", "store.max_bytes_per_second = \"1MiB\"",
           "store.require_marker = true", "store.encrypt_to = [\"/etc/ffdc/ops.pem\"]",
@@ -226,6 +232,8 @@ level = "debug"
           "capture.max_parallel = 2", "capture.redact = \"/etc/ffdc/redact.toml\"",
           "alert.subscribers = [\"https://hooks.example.org/ffdc\"]",
           "alert.secret_file = \"/etc/ffdc/secret\"", "alert.min_severity = \"critical\"",
+          R"(alert.subscriber_kinds = ["path.*"])", R"(alert.subscriber_subjects = ["wwid:*"])",
+          R"(alert.kinds = ["io.error", "path.*"])", R"(alert.subjects = ["nfs:10.0.0.9:*"])",
           "log.level = \"debug\""));
   for (const SettingText& text : DescribeSettings(settings)) EXPECT_FALSE(text.is_default) << text.key;
 }

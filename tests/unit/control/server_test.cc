@@ -229,6 +229,32 @@ TEST_F(ServerTest, WatchedEventsArriveAndTheWatchEndsWithItsClient) {
   EXPECT_TRUE(Eventually([&] { return backend_.watchers() == 0; }));
 }
 
+TEST_F(ServerTest, TheClusterIsWatchedAsFarAsItIsWanted) {
+  Start();
+  Call call;
+  v1::WatchClusterRequest wanted;
+  wanted.add_kinds("io.*");
+  const auto stream = stub_->WatchCluster(&call, wanted);
+  stream->WaitForInitialMetadata();
+  v1::News other;
+  other.mutable_event()->set_kind("path.lost");
+  backend_.EmitNews(other);
+  v1::News news;
+  news.set_node("node2");
+  *news.mutable_event() = fakes::SampleEvent();
+  backend_.EmitNews(news);
+  v1::News told;
+  ASSERT_TRUE(stream->Read(&told));
+  EXPECT_EQ(told.node(), "node2");
+  EXPECT_EQ(told.event().kind(), "io.error");
+  call.TryCancel();
+  stream->Finish();
+
+  Call wrong;
+  *wanted.mutable_kinds(0) = "";
+  EXPECT_EQ(stub_->WatchCluster(&wrong, wanted)->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(ServerTest, ASlowWatcherIsToldWhatItMissed) {
   Start();
   Call call;

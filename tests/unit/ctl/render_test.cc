@@ -115,6 +115,31 @@ TEST(Render, Events) {
   EXPECT_EQ(RenderEvents({}, kPage), "No events.\n");
 }
 
+TEST(Render, News) {
+  v1::News event;
+  event.set_what("event");
+  event.set_node("node1");
+  *event.mutable_event() = fakes::SampleEvent();
+  *event.mutable_at() = event.event().first_at();
+  event.set_summary(event.event().summary());
+  v1::News ended = event;
+  ended.set_what("event.ended");
+  v1::News opened;
+  opened.set_what("incident.opened");
+  opened.set_node("node1");
+  *opened.mutable_incident() = fakes::SampleIncident();
+  *opened.mutable_at() = event.at();
+  opened.set_summary(opened.incident().summary());
+  v1::News silent;
+  silent.set_what("node.silent");
+  silent.set_node("node2");
+  *silent.mutable_at() = event.at();
+  silent.set_summary("its news do not arrive here: no answer in time");
+  std::string text;
+  for (const v1::News& news : {event, opened, ended, silent}) text += RenderNewsLine(news, kPage);
+  ExpectGolden("watch", text);
+}
+
 TEST(Render, Status) {
   v1::Status status = fakes::SampleStatus();
   ExpectGolden("status", RenderStatus(status, kPage));

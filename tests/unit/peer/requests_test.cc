@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/spool_layout.h"
+#include "peer/alert_plan.h"
 
 namespace ffdc {
 namespace {
@@ -118,6 +119,27 @@ TEST(RequestsTest, CapturesAreOfferedAndSentInBounds) {
   part.set_data("x");
   part.set_cluster("test");
   EXPECT_THAT(WhyNot(part), HasSubstr("of cluster 'test'"));
+}
+
+TEST(RequestsTest, AlertsAreSentOnToNodesInBounds) {
+  v1::AlertRequest alert = GoodAlert();
+  for (size_t i = 0; i < kAlertGroup; ++i) alert.add_forward_to("n" + std::to_string(i));
+  EXPECT_EQ(WhyNot(alert), "");
+  alert.add_forward_to("one-more");
+  EXPECT_THAT(WhyNot(alert), HasSubstr("more than 32 nodes"));
+  alert.clear_forward_to();
+  alert.add_forward_to("../x");
+  EXPECT_THAT(WhyNot(alert), HasSubstr("sent on to '../x'"));
+}
+
+TEST(RequestsTest, NewsAreOfARun) {
+  v1::PeerNewsRequest request;
+  request.set_cluster("prod");
+  EXPECT_EQ(WhyNot(request), "");
+  request.set_run_id(kId);
+  EXPECT_EQ(WhyNot(request), "");
+  request.set_run_id("x");
+  EXPECT_THAT(WhyNot(request), HasSubstr("no run of an agent"));
 }
 
 TEST(RequestsTest, JoinersHaveANameATokenAndAShortRequest) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "control/event_queue.h"
+#include "control/watch_queue.h"
 
 #include <gtest/gtest.h>
+
+#include "ffdc/v1/incident.pb.h"
 
 namespace ffdc::control {
 namespace {
@@ -14,8 +16,8 @@ v1::Event Numbered(uint64_t number) {
   return event;
 }
 
-TEST(EventQueue, KeepsTheOldestAndCountsWhatItDrops) {
-  EventQueue queue(2);
+TEST(WatchQueue, KeepsTheOldestAndCountsWhatItDrops) {
+  WatchQueue<v1::Event> queue(2);
   for (uint64_t i = 1; i <= 5; ++i) queue.Push(Numbered(i));
   EXPECT_EQ(queue.Pop(milliseconds(0))->count(), 1u);
   EXPECT_EQ(queue.Pop(milliseconds(0))->count(), 2u);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Between the agent's loop, which must never wait, and one client that watches
-// events and may read slowly.
+// what happens and may read slowly.
 #pragma once
 
 #include <chrono>
@@ -9,38 +9,38 @@
 #include <deque>
 #include <mutex>
 #include <optional>
-
-#include "ffdc/v1/incident.pb.h"
+#include <utility>
 
 namespace ffdc::control {
 
-class EventQueue {
+template <class Item>
+class WatchQueue {
  public:
-  explicit EventQueue(size_t capacity) : capacity_(capacity) {}
+  explicit WatchQueue(size_t capacity) : capacity_(capacity) {}
 
   // Never waits: what does not fit is dropped and counted.
-  void Push(const v1::Event& event) {
+  void Push(const Item& item) {
     {
       const std::lock_guard lock(mutex_);
-      if (events_.size() >= capacity_) {
+      if (items_.size() >= capacity_) {
         ++dropped_;
         return;
       }
-      events_.push_back(event);
+      items_.push_back(item);
     }
     ready_.notify_one();
   }
 
-  // The next event, or nothing after `wait`.
-  std::optional<v1::Event> Pop(std::chrono::milliseconds wait) {
+  // The next, or nothing after `wait`.
+  std::optional<Item> Pop(std::chrono::milliseconds wait) {
     std::unique_lock lock(mutex_);
-    if (!ready_.wait_for(lock, wait, [this] { return !events_.empty(); })) return std::nullopt;
-    v1::Event event = std::move(events_.front());
-    events_.pop_front();
-    return event;
+    if (!ready_.wait_for(lock, wait, [this] { return !items_.empty(); })) return std::nullopt;
+    Item item = std::move(items_.front());
+    items_.pop_front();
+    return item;
   }
 
-  // Events dropped since the last call.
+  // Dropped since the last call.
   uint64_t TakeDropped() {
     const std::lock_guard lock(mutex_);
     return std::exchange(dropped_, 0);
@@ -50,7 +50,7 @@ class EventQueue {
   const size_t capacity_;
   std::mutex mutex_;
   std::condition_variable ready_;
-  std::deque<v1::Event> events_;
+  std::deque<Item> items_;
   uint64_t dropped_ = 0;
 };
 

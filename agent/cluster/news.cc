@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/news.h"
+
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+
+namespace ffdc {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+}  // namespace
+
+void NewsLog::Add(v1::News news) {
+  ++seq_;
+  kept_.push_back(std::move(news));
+  if (kept_.size() > kMaxKept) kept_.pop_front();
+}
+
+v1::PeerNews NewsLog::Since(const std::string& run_id, uint64_t after_seq) const {
+  v1::PeerNews reply;
+  reply.set_run_id(run_id_);
+  reply.set_seq(seq_);
+  const uint64_t seen = run_id == run_id_ ? after_seq : 0;
+  if (run_id.empty() || seen >= seq_) return reply;
+  const uint64_t wanted = seq_ - seen;
+  const uint64_t there = std::min<uint64_t>(wanted, kept_.size());
+  if (there < wanted && !kept_.empty()) {
+    *reply.add_news() = NewsOf("news.left_out", kept_.back().node(),
+                               std::to_string(wanted - there) + " more happened than could be told",
+                               TimeUtil::TimestampToNanoseconds(kept_.front().at()));
+  }
+  size_t bytes = 0;
+  for (size_t at = kept_.size() - there; at < kept_.size(); ++at) {
+    bytes += kept_[at].ByteSizeLong();
+    if (bytes > kMaxReplyBytes) {
+      reply.set_seq(seq_ - (kept_.size() - at));  // the rest with the next call
+      break;
+    }
+    *reply.add_news() = kept_[at];
+  }
+  return reply;
+}
+
+v1::News NewsOf(const std::string& what, const v1::Event& event) {
+  v1::News news;
+  news.set_what(what);
+  news.set_node(event.node());
+  *news.mutable_at() = what == "event" ? event.first_at() : event.last_at();
+  news.set_summary(event.summary());
+  *news.mutable_event() = event;
+  news.mutable_event()->clear_evidence();
+  news.mutable_event()->clear_waiters();
+  return news;
+}
+
+v1::News NewsOf(const std::string& what, const v1::Incident& incident, int64_t now_wall_ns) {
+  v1::News news = NewsOf(what, incident.origin_node(), incident.summary(), now_wall_ns);
+  v1::Incident& told = *news.mutable_incident();
+  told = incident;
+  if (told.events_size() > 1) told.mutable_events()->DeleteSubrange(1, told.events_size() - 1);
+  for (v1::Event& event : *told.mutable_events()) {
+    event.clear_evidence();
+    event.clear_waiters();
+  }
+  return news;
+}
+
+v1::News NewsOf(const std::string& what, const std::string& node, const std::string& summary,
+                int64_t now_wall_ns) {
+  v1::News news;
+  news.set_what(what);
+  news.set_node(node);
+  *news.mutable_at() = TimeUtil::NanosecondsToTimestamp(now_wall_ns);
+  news.set_summary(summary);
+  return news;
+}
+
+}  // namespace ffdc
