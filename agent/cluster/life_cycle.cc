@@ -30,6 +30,8 @@ void LifeCycle::OnMember(const std::string& name, bool alive, bool stopped, uint
     node.ever_alive = true;
     node.doubted = false;
     node.lease_gone_ns = 0;
+    // Back, or started anew: it may take as long to answer as anybody.
+    if (!was_alive && node.silent_since_ns != 0) node.silent_since_ns = now_ns;
     if (node.told_failed) {
       node.told_failed = false;
       Tell("node.failed", name, "node " + name + " is back", now_ns, true);

@@ -95,6 +95,21 @@ TEST_F(LifeCycleTest, UnreachableIsWhoseLeaseIsAlive) {
   EXPECT_THAT(Told(), ElementsAre("peer.unreachable b ended"));
 }
 
+TEST_F(LifeCycleTest, OneThatComesBackMayTakeItsTimeToAnswer) {
+  for (const bool stopped : {true, false}) {
+    cycle_.OnMember("b", false, stopped, now_ns_);
+    for (int i = 0; i < 20; ++i) Second(false);
+    cycle_.OnMember("b", true, false, now_ns_);
+    Told();
+    for (int i = 0; i < 5; ++i) Second(false);
+    EXPECT_THAT(Told(), IsEmpty()) << stopped;
+    Second(false);
+    EXPECT_THAT(Told(), ElementsAre("peer.unreachable b")) << stopped;
+    Second(true);
+    Told();
+  }
+}
+
 TEST_F(LifeCycleTest, AnElectionIsNoLostDb) {
   cycle_.OnDb(false, "no leader", now_ns_);
   for (int i = 0; i < 3; ++i) Second(true);
