@@ -104,9 +104,11 @@ Result<> Daemon::StartCluster() {
       CrashPoint("incident.opened");
     };
   };
+  hooks.links_to = [this](const std::string& subject_id) { return LinksTo(subject_id); };
   hooks.deleted = [this](const std::string& id) { OnDeletedElsewhere(id); };
   cluster_ = std::make_unique<DaemonCluster>(settings_, loop_, launcher_, *incidents_, *shipper_, ids_,
                                              std::move(hooks));
+  endpoints_->Outdated();
   return cluster_->Start();
 }
 
