@@ -78,6 +78,17 @@ class InterconnectTest(ClusterTest):
         self.assertEqual(facts(found["path.degraded", peer])["role"], "peer")
         self.assertEqual([(i["kind"], i["domain"]) for i in a.incidents()], [("peer.unreachable", "X3")])
 
+    def test_a_node_that_is_cut_off_with_its_link_up_has_lost_the_db(self):
+        _, b, _ = self.watching()
+        subprocess.run([*inside(b.namespace), "iptables", "-I", "INPUT", "-i", "eth0", "-j", "DROP"],
+                       check=True, capture_output=True)
+        incident = self.one_incident(b)
+        self.wait_events(b, incident["id"], ("db.lost", "cluster_db:default"), ("peer.unreachable", "node:a"),
+                         ("peer.unreachable", "node:c"))
+        wait_for(lambda: [e for e in events(b, incident["id"]) if e["kind"] == "path.degraded"],
+                 "a socket that fails", timeout=60)
+        self.assertEqual([(i["kind"], i["domain"]) for i in b.incidents()], [("db.lost", "X3")])
+
     def test_a_rolling_restart_is_nothing(self):
         nodes = self.watching()
         for agent in nodes:
