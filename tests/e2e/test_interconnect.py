@@ -101,6 +101,18 @@ class InterconnectTest(ClusterTest):
             self.assertEqual(agent.incidents(), [])
             self.assertEqual(watched(agent), "3 addresses: 0 storage, 1 db, 2 peer")
 
+    def test_an_agent_that_dies_and_is_started_at_once_is_nothing(self):
+        """Its peers' connections are reset and refused, but its lease is still there."""
+        nodes = self.watching()
+        for agent in nodes:
+            agent.kill()
+            time.sleep(0.5)  # for a try to connect
+            agent.start()
+            self.wait_connected("abc")
+        time.sleep(8)
+        for agent in nodes:
+            self.assertEqual(agent.incidents(), [])
+
     def test_whom_it_watches_follows_the_members(self):
         a, b, _ = self.watching()
         self.assertEqual(b.stop(), 0)
