@@ -105,9 +105,11 @@ Result<> Daemon::StartCluster() {
     };
   };
   hooks.subjects = [this] { return SharedSubjects(); };
+  hooks.links_to = [this](const std::string& subject_id) { return LinksTo(subject_id); };
   hooks.deleted = [this](const std::string& id) { OnDeletedElsewhere(id); };
   cluster_ = std::make_unique<DaemonCluster>(settings_, loop_, launcher_, *incidents_, *shipper_, ids_,
                                              std::move(hooks));
+  endpoints_->Outdated();
   return cluster_->Start();
 }
 
@@ -358,6 +360,7 @@ void Daemon::Tell(const std::string& what, const v1::Incident& incident) {
 std::vector<std::string> Daemon::SharedSubjects() const {
   std::vector<std::string> ids;
   for (const Endpoint& endpoint : endpoints_->All()) {
+    if (endpoint.role != EndpointRole::kStorage) continue;
     ids.push_back(endpoint.Id());
     ids.insert(ids.end(), endpoint.related_ids.begin(), endpoint.related_ids.end());
   }

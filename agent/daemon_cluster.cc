@@ -211,6 +211,29 @@ void DaemonCluster::MembersChanged() {
   if (server_) server_->SetMembers(std::move(names));
 }
 
+std::vector<Endpoint> DaemonCluster::Endpoints() const {
+  if (!clustered()) return {};
+  const std::string& url = settings_.cluster.db;
+  std::vector<Endpoint> endpoints =
+      ParseEndpoints(std::string_view(url).substr(url.find("://") + 3)).value_or(std::vector<Endpoint>());
+  for (Endpoint& server : endpoints) {
+    server.source = "cluster DB";
+    server.related_ids = {DbId()};
+    server.role = EndpointRole::kDb;
+  }
+  for (const auto& [node, member] : membership_.members()) {
+    // One that is known to be gone is no news. A lease says something only while somebody can see it.
+    const bool gone = member.stopped() || (db_ && db_->reachable() && !membership_.alive().contains(node));
+    auto peer = ParseEndpoint(member.address());
+    if (node == self() || gone || !peer) continue;
+    peer->source = "peer " + node;
+    peer->related_ids = {"node:" + node};
+    peer->role = EndpointRole::kPeer;
+    endpoints.push_back(std::move(*peer));
+  }
+  return endpoints;
+}
+
 std::vector<std::string> DaemonCluster::Peers() const {
   std::vector<std::string> nodes;
   for (const auto& [node, peer] : peers_) nodes.push_back(node);
@@ -359,8 +382,7 @@ void DaemonCluster::OnCondition(const ClusterCondition& condition) {
   event.set_severity(IsMoment(condition.kind) ? v1::INFO : v1::CRITICAL);
   event.set_node(self());
   event.mutable_subject()->set_type(about_db ? "cluster_db" : "node");
-  event.mutable_subject()->set_id(about_db ? "cluster_db:" + settings_.node.cluster
-                                           : "node:" + condition.node);
+  event.mutable_subject()->set_id(about_db ? DbId() : "node:" + condition.node);
   event.mutable_subject()->set_name(about_db ? settings_.cluster.db : condition.node);
   event.set_first_mono_ns(condition.since_mono_ns);
   event.set_last_mono_ns(now.monotonic_ns);
@@ -369,6 +391,11 @@ void DaemonCluster::OnCondition(const ClusterCondition& condition) {
   *event.mutable_last_at() = TimeUtil::NanosecondsToTimestamp(now.realtime_ns);
   event.set_count(1);
   event.set_summary(condition.summary);
+  // What these two follow from: a link that is down, and of a node that is cut off its db.lost.
+  if (condition.kind == "db.lost" || condition.kind == "peer.unreachable")
+    for (std::string& link : hooks_.links_to(event.subject().id())) event.add_below_ids(std::move(link));
+  if (condition.cut_off) event.add_below_ids(DbId());
+  *event.mutable_related_ids() = event.below_ids();
   if (!IsMoment(condition.kind)) conditions_[key] = event;
   hooks_.event(event, false);
   if (IsMoment(condition.kind)) hooks_.event(event, true);

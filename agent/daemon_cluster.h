@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/endpoint.h"
 #include "base/event_loop.h"
 #include "base/launcher.h"
 #include "base/result.h"
@@ -40,6 +41,8 @@ struct ClusterHooks {
   std::function<Collect(uint64_t* frozen_mono_ns)> freeze;
   // Identities of shared storage that this node uses (Subject.id), the most important first.
   std::function<std::vector<std::string>()> subjects;
+  // The links by which the DB or a peer (the id of an event's subject) is reached.
+  std::function<std::vector<std::string>(const std::string& subject_id)> links_to;
   // A person deleted this incident on another node. May be told again, and of one that is not known here.
   std::function<void(const std::string& id)> deleted;
 };
@@ -78,6 +81,8 @@ class DaemonCluster {
   [[nodiscard]] v1::ClusterStatus Status() const;
   void AddProblems(v1::Status& status) const;
   [[nodiscard]] v1::ClusterView View() const;
+  // The DB's servers, and the peers that should be there.
+  [[nodiscard]] std::vector<Endpoint> Endpoints() const;
 
   // daemon_cluster_join.cc
   // One more node may join with it, for so long. ENOTSUP: this node does not keep the CA's key.
@@ -124,6 +129,7 @@ class DaemonCluster {
   void PingPeers();
   void PingPeer(const std::string& node);
   void OnPing(const std::string& node, const Result<v1::PingReply>& reply);
+  [[nodiscard]] std::string DbId() const { return "cluster_db:" + settings_.node.cluster; }
   void OnCondition(const ClusterCondition& condition);
   void OnDbEntry(const std::string& key, const std::optional<std::string>& value);
   void TrimDb();

@@ -38,7 +38,7 @@ void Daemon::AddSources() {
   AddEndpoints();
 }
 
-// What carries storage over a network, and the links and sockets on the way there.
+// What carries storage over a network, the cluster, and the links and sockets on the way there.
 void Daemon::AddEndpoints() {
   auto links = LinkSource::Start(settings_.node.name,
                                  [this](const LinkState& state) { Observe(&Detector::OnLink, state); });
@@ -54,6 +54,7 @@ void Daemon::AddEndpoints() {
     ids.insert(ids.begin(), device->subject.id());
     return ids;
   };
+  options.cluster = [this] { return cluster_ ? cluster_->Endpoints() : std::vector<Endpoint>(); };
   auto endpoints = EndpointSource::Start(std::move(options), [this] {
     const int map = fault_probes_->MapFd("sockets", "watched_endpoints");
     FillEndpointMap(map, OwnNetworkNamespace(), endpoints_->All());
@@ -61,6 +62,18 @@ void Daemon::AddEndpoints() {
   });
   endpoints_ = endpoints.get();
   probe_sources_.push_back(std::move(endpoints));
+}
+
+// By which the DB or a peer is reached: "link:eth0@a", as in link.down.
+std::vector<std::string> Daemon::LinksTo(const std::string& subject_id) const {
+  std::set<std::string> links;
+  for (const Endpoint& endpoint : endpoints_->All()) {
+    const auto& ids = endpoint.related_ids;
+    if (std::find(ids.begin(), ids.end(), subject_id) == ids.end()) continue;
+    const std::string interface = links_->LinkTo(endpoint);
+    if (!interface.empty()) links.insert("link:" + interface + "@" + settings_.node.name);
+  }
+  return {links.begin(), links.end()};
 }
 
 void Daemon::OnUevent(const Uevent& event) {

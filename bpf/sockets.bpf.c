@@ -20,7 +20,7 @@
 /* Filled by the agent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 2048);
 	__type(key, struct ffdc_endpoint_key);
 	__type(value, __u8);
 } watched_endpoints SEC(".maps");

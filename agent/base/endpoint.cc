@@ -38,6 +38,18 @@ std::optional<IpAddress> ParseIpAddress(std::string_view text) {
   return address;
 }
 
+std::string_view Word(EndpointRole role) {
+  switch (role) {
+    case EndpointRole::kStorage:
+      return "storage";
+    case EndpointRole::kDb:
+      return "db";
+    case EndpointRole::kPeer:
+      return "peer";
+  }
+  return "storage";
+}
+
 std::string Endpoint::Name() const {
   const std::string ip = address.Text();
   return (address.family == AF_INET6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The far end of a storage connection: an address with a port. No names: the agent may
-// not wait for a name server that may be what failed.
+// The far end of a connection to storage, to the cluster DB or to a peer: an address with a
+// port. No names: the agent may not wait for a name server that may be what failed.
 #pragma once
 
 #include <array>
@@ -22,11 +22,16 @@ struct IpAddress {
 // An IPv4 address in an IPv6 one is IPv4; the scope of a link-local one ("%eth0") is left out.
 std::optional<IpAddress> ParseIpAddress(std::string_view text);
 
+// What its connections carry: an endpoint of storage is of domain X1, the others are of X3.
+enum class EndpointRole { kStorage, kDb, kPeer };
+std::string_view Word(EndpointRole role);  // "storage", "db", "peer"
+
 struct Endpoint {
   IpAddress address;
   uint16_t port = 0;
   std::string source;                    // why it is watched: "nfs mount /srv", "configuration"
   std::vector<std::string> related_ids;  // what it carries
+  EndpointRole role = EndpointRole::kStorage;
 
   [[nodiscard]] std::string Name() const;  // "10.0.0.1:4420", "[fd00::1]:4420"
   [[nodiscard]] std::string Id() const { return "endpoint:" + Name(); }

@@ -6,10 +6,13 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/endpoint.h"
 
 namespace ffdc {
 
@@ -62,6 +65,7 @@ struct LinkState {
   bool up = true;
   std::string detail;                  // "NO-CARRIER", "neighbour 10.0.0.1 FAILED"
   std::vector<std::string> endpoints;  // "10.0.0.1:4420": the watched ones behind it
+  std::set<EndpointRole> roles;        // of these
   uint32_t slaves_left = 0;            // of a bond or team: those that still carry
   uint32_t slaves_total = 0;
   uint64_t time_ns = 0;

@@ -30,6 +30,8 @@ void LifeCycle::OnMember(const std::string& name, bool alive, bool stopped, uint
     node.ever_alive = true;
     node.doubted = false;
     node.lease_gone_ns = 0;
+    // Back, or started anew: it may take as long to answer as anybody.
+    if (!was_alive && node.silent_since_ns != 0) node.silent_since_ns = now_ns;
     if (node.told_failed) {
       node.told_failed = false;
       Tell("node.failed", name, "node " + name + " is back", now_ns, true);
@@ -105,12 +107,13 @@ void LifeCycle::Look(const std::string& name, Node& node, uint64_t now_ns) {
                 node.silent_since_ns);
   }
   if (node.told_unreachable || now_ns < node.silent_since_ns + kUnreachableAfterNs) return;
-  if (CutOff()) return;  // that is one condition, told with the DB, and not one for each peer
+  const bool cut_off = CutOff();
+  if (cut_off && !db_told_) return;  // that is one failure, and begins with the DB
   node.told_unreachable = true;
   Tell("peer.unreachable", name,
        "node " + name + " does not answer for " + Seconds(now_ns - node.silent_since_ns) + " (" + node.error +
            ")" + (db_reachable_ ? ", but its lease is alive" : ""),
-       node.silent_since_ns);
+       node.silent_since_ns, false, cut_off);
 }
 
 void LifeCycle::Tick(size_t rank, uint64_t now_ns) {
@@ -130,8 +133,8 @@ bool LifeCycle::InDoubt(const std::string& name) const {
 }
 
 void LifeCycle::Tell(const std::string& kind, const std::string& node, const std::string& summary,
-                     uint64_t since_ns, bool ended) {
-  sink_({kind, node, summary, since_ns, ended});
+                     uint64_t since_ns, bool ended, bool cut_off) {
+  sink_({kind, node, summary, since_ns, ended, cut_off});
 }
 
 }  // namespace ffdc

@@ -18,6 +18,7 @@ struct ClusterCondition {
   std::string summary;  // one line a person can read
   uint64_t since_mono_ns = 0;
   bool ended = false;
+  bool cut_off = false;  // a peer.unreachable that is this node's own trouble, as its db.lost says
 };
 
 class LifeCycle {
@@ -63,7 +64,7 @@ class LifeCycle {
   [[nodiscard]] bool CutOff() const;
   void Look(const std::string& name, Node& node, uint64_t now_ns);
   void Tell(const std::string& kind, const std::string& node, const std::string& summary, uint64_t since_ns,
-            bool ended = false);
+            bool ended = false, bool cut_off = false);
 
   std::string self_;
   Sink sink_;

@@ -78,6 +78,7 @@ std::string RenderNewsLine(const v1::News& news, const Page& page) {
     line = news.event().kind() + (news.what() == "event.ended" ? " ended" : "");
     id = news.event().incident_id();
   } else if (news.has_incident()) {
+    line = "incident " + news.what().substr(news.what().find('.') + 1) + ": " + news.incident().kind();
     id = news.incident().id();
   }
   line += ": " + news.summary();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // link.down, link.up: an interface towards a watched endpoint lost its carrier, was set down
-// or removed, or the neighbour or route behind it is gone. One event an interface.
+// or removed, or the neighbour or route behind it is gone. One event an interface, of domain X1
+// if it carries storage, else of X3: it carries the cluster DB and peers.
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -22,6 +23,12 @@ std::string Join(const std::vector<std::string>& words, size_t limit) {
   std::string text;
   for (size_t i = 0; i < words.size() && i < limit; ++i) text += (i == 0 ? "" : ", ") + words[i];
   if (words.size() > limit) text += " and " + std::to_string(words.size() - limit) + " more";
+  return text;
+}
+
+std::string Words(const std::set<EndpointRole>& roles) {
+  std::string text;
+  for (const EndpointRole role : roles) text += (text.empty() ? "" : ", ") + std::string(Word(role));
   return text;
 }
 
@@ -81,15 +88,19 @@ class LinkDetector final : public Detector {
       subject.set_id("link:" + state.interface + "@" + node);
       subject.set_name(state.interface);
       fresh.set_severity(v1::INFO);
+      fresh.set_domain(v1::X3);
     });
     auto* related = event.mutable_related_ids();
     for (const std::string& id : state.related_ids) {
       if (std::find(related->begin(), related->end(), id) == related->end()) event.add_related_ids(id);
     }
+    const bool storage = state.roles.contains(EndpointRole::kStorage);
+    if (storage) event.set_domain(v1::X1);
     const bool others_left = state.what == "slave" && state.slaves_left > 0;
     event.set_severity(std::max(event.severity(), others_left ? v1::WARNING : v1::CRITICAL));
     SetFact(event, IsLinkItself(state.what) ? "state" : state.what, state.detail);
     SetFact(event, "endpoint", Join(state.endpoints, kMaxNamed));
+    SetFact(event, "carries", Words(state.roles));
     if (state.slaves_total > 0) {
       SetFact(event, "links_left", std::to_string(state.slaves_left));
       SetFact(event, "links_total", std::to_string(state.slaves_total));
@@ -110,6 +121,7 @@ class LinkDetector final : public Detector {
     up_.Once(up_since_ns, [&](v1::Event& event) {
       *event.mutable_subject() = before.subject();
       *event.mutable_related_ids() = before.related_ids();
+      event.set_domain(before.domain());
       event.set_severity(v1::INFO);
       event.set_duration_ns(lasted_ns);
       event.set_summary(interface + ": up again after " + Seconds(lasted_ns) +

@@ -26,6 +26,7 @@ constexpr uint16_t kNfsPort = 2049;
 constexpr uint16_t kNfsRdmaPort = 20049;
 constexpr uint16_t kCephPort = 6789;
 constexpr uint16_t kCephMessenger2Port = 3300;
+constexpr const char* kConfiguration = "configuration";
 constexpr std::string_view kNvmeDiscovery = "nqn.2014-08.org.nvmexpress.discovery";
 
 // The value of "name=value" in a comma-separated list; nullopt: not there.
@@ -48,20 +49,19 @@ class Reader {
 
   EndpointList Read() {
     for (const std::string& text : options_.configured) {
-      if (auto endpoint = ParseEndpoint(text)) Add(std::move(*endpoint), "configuration", {});
+      if (auto endpoint = ParseEndpoint(text)) Add(std::move(*endpoint), kConfiguration, {});
     }
     if (const auto mounts = ReadMounts(options_.procfs)) {
       for (const Mount& mount : mounts->mounts) {
-        for (Endpoint& endpoint : EndpointsOfMount(mount)) {
-          const std::string source = endpoint.source;
-          auto related = std::move(endpoint.related_ids);
-          Add(std::move(endpoint), source, related);
-        }
+        for (Endpoint& endpoint : EndpointsOfMount(mount)) Add(std::move(endpoint));
       }
     }
     for (const std::string& name : Names("class/nvme")) ReadNvme(name);
     for (const std::string& name : Names("class/iscsi_connection")) ReadIscsi(name);
     for (const std::string& name : Names("bus/rbd/devices")) ReadRbd(name);
+    if (options_.cluster) {
+      for (Endpoint& endpoint : options_.cluster()) Add(std::move(endpoint));
+    }
     return std::move(list_);
   }
 
@@ -71,7 +71,14 @@ class Reader {
     return names ? std::move(*names) : std::vector<std::string>();
   }
 
+  void Add(Endpoint endpoint) {
+    const std::string source = endpoint.source;
+    const auto related = std::move(endpoint.related_ids);
+    Add(std::move(endpoint), source, related);
+  }
+
   void Add(Endpoint endpoint, const std::string& source, const std::vector<std::string>& related) {
+    const EndpointRole role = endpoint.role;
     const auto key = std::make_pair(endpoint.address.bytes, endpoint.port);
     auto known = index_.find(key);
     if (known == index_.end()) {
@@ -84,6 +91,8 @@ class Reader {
       list_.endpoints.push_back(std::move(endpoint));
       known = index_.emplace(key, list_.endpoints.size() - 1).first;
     }
+    // What the configuration names it does not tell the use of.
+    if (list_.endpoints[known->second].source == kConfiguration) list_.endpoints[known->second].role = role;
     auto& ids = list_.endpoints[known->second].related_ids;
     for (const std::string& id : related) {
       if (ids.size() >= kMaxRelatedIds) break;
@@ -224,7 +233,13 @@ class Watcher final : public EndpointSource {
     v1::Probe status;
     status.set_name("endpoints");
     status.set_active(true);
-    status.set_attached_to(std::to_string(endpoints_.size()) + " addresses of mounts, sysfs and [watch]");
+    std::map<EndpointRole, size_t> roles{{EndpointRole::kStorage, 0}};
+    for (const Endpoint& endpoint : endpoints_) ++roles[endpoint.role];
+    std::string words = std::to_string(endpoints_.size()) + " addresses";
+    for (const auto& [role, count] : roles)
+      words += (role == EndpointRole::kStorage ? ": " : ", ") + std::to_string(count) + " " +
+               std::string(Word(role));
+    status.set_attached_to(words);
     if (left_out_ != 0) {
       v1::Loss& loss = *status.add_counters();
       loss.set_what("left_out");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which remote addresses carry this node's storage: those of mounts, NVMe-oF
 // controllers, iSCSI connections and Ceph monitors, and those the configuration names.
+// And which belong to its cluster: servers of the DB, and peers.
 // All calls from the agent's loop thread.
 #pragma once
 
@@ -18,8 +19,9 @@
 
 namespace ffdc {
 
-// As many as the table of bpf/sockets.bpf.c holds; what is configured comes first.
-inline constexpr size_t kMaxEndpoints = 1024;
+// As many as the table of bpf/sockets.bpf.c holds: what is configured comes first, then storage,
+// then the cluster.
+inline constexpr size_t kMaxEndpoints = 2048;
 
 struct EndpointOptions {
   std::filesystem::path sysfs = "/sys";
@@ -27,6 +29,8 @@ struct EndpointOptions {
   std::vector<std::string> configured;  // watch.endpoints
   // Identities of a disk ("nvme0n1") and of what lies above it, for Endpoint.related_ids.
   std::function<std::vector<std::string>(const std::string& disk)> identities;
+  // The cluster's, the DB before the peers.
+  std::function<std::vector<Endpoint>()> cluster;
 };
 
 class EndpointSource : public ProbeSource {

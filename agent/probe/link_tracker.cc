@@ -14,6 +14,7 @@ namespace {
 constexpr int kMaxDepth = 5;      // VLAN on a bridge on a bond on a team ...
 constexpr size_t kMaxLower = 32;  // of one interface
 constexpr size_t kMaxInterfaces = 1024;
+constexpr size_t kMaxNamed = 2048;  // endpoints of a report
 constexpr size_t kMaxRelatedIds = 256;
 // The kernel says again that a neighbour failed with every try: after so long nobody tries.
 constexpr uint64_t kNeighbourAskedForNs = 120'000'000'000;
@@ -234,9 +235,28 @@ void LinkTracker::OnNeighbour(const NeighbourNews& news) {
   }
   std::set<size_t> behind;
   for (const size_t i : found->second.carries) {
-    if (endpoints_[i].interface == found->first && endpoints_[i].next_hop == news.address) behind.insert(i);
+    const Watched& watched = endpoints_[i];
+    // A peer on this very network that does not answer is the peer's trouble, not the link's.
+    const bool itself =
+        watched.endpoint.role != EndpointRole::kStorage && watched.endpoint.address == news.address;
+    if (watched.interface == found->first && watched.next_hop == news.address && !itself) behind.insert(i);
   }
   if (!behind.empty()) Down(slot, "neighbour", "neighbour " + address + " FAILED", {address}, behind);
+}
+
+std::string LinkTracker::LinkTo(const Endpoint& endpoint) const {
+  const auto watched = std::find_if(endpoints_.begin(), endpoints_.end(), [&](const Watched& each) {
+    return each.endpoint.address == endpoint.address && each.endpoint.port == endpoint.port;
+  });
+  if (watched == endpoints_.end()) return {};
+  bool of_others = false;
+  for (const auto& [slot, report] : down_) {
+    const auto& hurt = report.endpoints;
+    // Its packets may try another way by now.
+    if (std::find(hurt.begin(), hurt.end(), endpoint.Name()) != hurt.end()) return slot.first;
+    of_others |= slot.first == watched->interface;
+  }
+  return of_others ? "" : watched->interface;
 }
 
 // What no watched endpoint needs any more is over, though it never came back.
@@ -275,8 +295,11 @@ void LinkTracker::Down(const Slot& slot, const std::string& what, const std::str
   for (const std::string& item : items) news |= report.items.insert(item).second;
   for (const size_t i : affected) {
     const Endpoint& endpoint = endpoints_[i].endpoint;
-    AddNew(report.endpoints, endpoint.Name(), kMaxRelatedIds);
+    AddNew(report.endpoints, endpoint.Name(), kMaxNamed);
     AddNew(report.related_ids, endpoint.Id(), kMaxRelatedIds);
+    report.roles.insert(endpoint.role);
+    // Peers and the DB fail for reasons of their own: their events name the link, see LinkTo().
+    if (endpoint.role != EndpointRole::kStorage) continue;
     for (const std::string& id : endpoint.related_ids) AddNew(report.related_ids, id, kMaxRelatedIds);
   }
   if (news) Send(slot, report, false, detail);
@@ -304,6 +327,7 @@ void LinkTracker::Send(const Slot& slot, const Report& report, bool up, const st
   state.up = up;
   state.detail = detail;
   state.endpoints = report.endpoints;
+  state.roles = report.roles;
   state.related_ids = report.related_ids;
   state.time_ns = world_.now_ns();
   const auto found = interfaces_.find(slot.first);

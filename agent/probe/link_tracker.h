@@ -37,6 +37,7 @@ class LinkTracker {
   // Whether it concerns a watched endpoint: then Refresh() is due, once all news are heard.
   bool OnLink(const LinkNews& news);
   void OnNeighbour(const NeighbourNews& news);
+  [[nodiscard]] std::string LinkTo(const Endpoint& endpoint) const;  // as LinkSource's
   [[nodiscard]] size_t interfaces() const { return interfaces_.size(); }
 
  private:
@@ -59,6 +60,7 @@ class LinkTracker {
     std::string what;
     std::set<std::string> items;  // neighbours, endpoints without a route; "" for the link itself
     std::vector<std::string> endpoints;
+    std::set<EndpointRole> roles;  // of endpoints
     std::vector<std::string> related_ids;
     uint64_t last_ns = 0;  // when it was last heard of
   };

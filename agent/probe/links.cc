@@ -58,6 +58,9 @@ class Links final : public LinkSource {
   void SetEndpoints(const std::vector<Endpoint>& endpoints) override {
     if (netlink_) tracker_.SetEndpoints(endpoints);
   }
+  [[nodiscard]] std::string LinkTo(const Endpoint& endpoint) const override {
+    return tracker_.LinkTo(endpoint);
+  }
 
   [[nodiscard]] std::vector<v1::Probe> Status() const override {
     v1::Probe status;

@@ -20,6 +20,9 @@ class LinkSource : public ProbeSource {
   static std::unique_ptr<LinkSource> Start(const std::string& node,
                                            std::function<void(const LinkState&)> sink);
   virtual void SetEndpoints(const std::vector<Endpoint>& endpoints) = 0;
+  // The interface whose failure is why this endpoint is not reached; where nothing has failed, the
+  // one that it is reached by. Empty: nobody knows.
+  [[nodiscard]] virtual std::string LinkTo(const Endpoint& endpoint) const = 0;
 };
 
 }  // namespace ffdc

@@ -90,9 +90,26 @@ TEST_F(LifeCycleTest, UnreachableIsWhoseLeaseIsAlive) {
   for (int i = 0; i < 6; ++i) Second(false);
   EXPECT_THAT(Told(), IsEmpty());
   Second(false);
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_FALSE(told_[0].cut_off);
   EXPECT_THAT(Told(), ElementsAre("peer.unreachable b"));
   Second(true);
   EXPECT_THAT(Told(), ElementsAre("peer.unreachable b ended"));
+}
+
+TEST_F(LifeCycleTest, OneThatComesBackMayTakeItsTimeToAnswer) {
+  for (const bool stopped : {true, false}) {
+    cycle_.OnMember("b", false, stopped, now_ns_);
+    for (int i = 0; i < 20; ++i) Second(false);
+    cycle_.OnMember("b", true, false, now_ns_);
+    Told();
+    for (int i = 0; i < 5; ++i) Second(false);
+    EXPECT_THAT(Told(), IsEmpty()) << stopped;
+    Second(false);
+    EXPECT_THAT(Told(), ElementsAre("peer.unreachable b")) << stopped;
+    Second(true);
+    Told();
+  }
 }
 
 TEST_F(LifeCycleTest, AnElectionIsNoLostDb) {
@@ -117,12 +134,19 @@ TEST_F(LifeCycleTest, LostDbIsToldOnceAndEnds) {
   EXPECT_THAT(Told(), ElementsAre("db.lost ended"));
 }
 
-TEST_F(LifeCycleTest, CutOffFromAllIsOneCondition) {
+TEST_F(LifeCycleTest, CutOffFromAllBeginsWithTheDb) {
   cycle_.OnDb(false, "no route", now_ns_);
-  for (int i = 0; i < 20; ++i) Second(false);
-  ASSERT_EQ(told_.size(), 1u);
+  for (int i = 0; i < 20; ++i) {
+    now_ns_ += kSecond;
+    cycle_.OnPing("b", false, "no answer in time", now_ns_);
+  }
+  EXPECT_THAT(Told(), IsEmpty()) << "the DB is not called lost yet";
+  cycle_.Tick(0, now_ns_);
+  ASSERT_EQ(told_.size(), 2u);
   EXPECT_THAT(told_[0].summary, HasSubstr("cut off: no peer answers, and no cluster DB: no route"));
-  EXPECT_THAT(Told(), ElementsAre("db.lost"));
+  EXPECT_FALSE(told_[0].cut_off);
+  EXPECT_TRUE(told_[1].cut_off);
+  EXPECT_THAT(Told(), ElementsAre("db.lost", "peer.unreachable b"));
 }
 
 TEST_F(LifeCycleTest, WithoutTheDbNobodyHasFailed) {

@@ -33,11 +33,17 @@ class LinkTest : public testing::Test {
     state.up = up;
     state.detail = what + (up ? " up" : " down");
     state.endpoints = {"10.0.0.1:4420"};
+    state.roles = roles_;
     state.slaves_left = slaves_left;
     state.slaves_total = slaves_total;
     state.time_ns = clock_.now_ns;
     state.related_ids = {"endpoint:10.0.0.1:4420", "mount:/srv"};
     for (auto& detector : detectors_) detector->OnLink(state);
+  }
+  void WatchAPeer() {
+    watched_.role = EndpointRole::kPeer;
+    watched_.source = "peer b";
+    watched_.related_ids = {"node:b"};
   }
   void Socket(ffdc_socket_what what, uint16_t error, uint16_t retransmits = 0, uint16_t port = 4420) {
     ffdc_socket_failure failure{};
@@ -80,6 +86,7 @@ class LinkTest : public testing::Test {
   FakeClock clock_;
   UuidGenerator ids_;
   Endpoint watched_;
+  std::set<EndpointRole> roles_{EndpointRole::kStorage};
   std::vector<std::pair<v1::Event, EventPhase>> events_;
   std::vector<std::unique_ptr<Detector>> detectors_;
 };
@@ -211,6 +218,72 @@ TEST_F(LinkTest, AResetAndNoWayBackIsAnEventSinceTheReset) {
   Socket(FFDC_SOCKET_ERROR, ECONNREFUSED);
   EXPECT_EQ(Last("path.degraded").first_mono_ns(), first_ns);
   EXPECT_EQ(Fact(Last("path.degraded"), "error"), "ECONNREFUSED, ECONNRESET");
+}
+
+TEST_F(LinkTest, ALinkOfTheClusterAloneIsOfX3) {
+  roles_ = {EndpointRole::kDb, EndpointRole::kPeer};
+  Link("carrier", false);
+  EXPECT_EQ(Last("link.down").domain(), v1::X3);
+  EXPECT_EQ(Fact(Last("link.down"), "carries"), "db, peer");
+  Link("carrier", true);
+  Pass(4);
+  EXPECT_EQ(Last("link.up").domain(), v1::X3);
+}
+
+TEST_F(LinkTest, OneThatCarriesStorageTooIsOfX1WhicheverIsSeenFirst) {
+  roles_ = {EndpointRole::kPeer};
+  Link("route", false);
+  EXPECT_EQ(Last("link.down").domain(), v1::X3);
+  roles_ = {EndpointRole::kStorage, EndpointRole::kPeer};
+  Link("carrier", false);
+  Pass(1);
+  EXPECT_EQ(Last("link.down").domain(), v1::X1);
+  roles_ = {EndpointRole::kPeer};
+  Link("neighbour", false);
+  Pass(1);
+  EXPECT_EQ(Last("link.down").domain(), v1::X1);
+}
+
+TEST_F(LinkTest, APeerThatIsStoppedOrRestartedIsNothing) {
+  WatchAPeer();
+  for (int i = 0; i < 30; ++i) {
+    Socket(FFDC_SOCKET_ERROR, i % 3 == 0 ? ECONNRESET : ECONNREFUSED);
+    Socket(FFDC_SOCKET_ERROR, EPIPE);
+    Pass(1);
+  }
+  EXPECT_TRUE(events_.empty());
+}
+
+TEST_F(LinkTest, AWayToAPeerThatStaysBadIsAnEventAndStandsOnThePeer) {
+  WatchAPeer();
+  const uint64_t first_ns = clock_.now_ns;
+  for (int i = 0; i < 3; ++i) {
+    Socket(FFDC_SOCKET_RETRANSMIT, 0, 3);
+    Pass(4);
+    EXPECT_TRUE(events_.empty()) << "a node that died is found by then";
+  }
+  Socket(FFDC_SOCKET_ERROR, ETIMEDOUT);
+  ASSERT_EQ(Count("path.degraded", EventPhase::kOpened), 1u);
+  const v1::Event event = Last("path.degraded");
+  EXPECT_EQ(event.first_mono_ns(), first_ns);
+  EXPECT_EQ(event.domain(), v1::X3);
+  EXPECT_EQ(event.severity(), v1::WARNING);
+  EXPECT_EQ(Fact(event, "role"), "peer");
+  ASSERT_EQ(event.below_ids_size(), 1);
+  EXPECT_EQ(event.below_ids(0), "node:b");
+  EXPECT_EQ(event.related_ids(0), "node:b");
+  Socket(FFDC_SOCKET_ERROR, ECONNREFUSED);
+  Pass(1);
+  EXPECT_EQ(Fact(Last("path.degraded"), "error"), "ECONNREFUSED, ETIMEDOUT");
+}
+
+TEST_F(LinkTest, AHiccupOnTheWayToAPeerNowAndThenIsNothing) {
+  WatchAPeer();
+  for (int i = 0; i < 5; ++i) {
+    Socket(FFDC_SOCKET_RETRANSMIT, 0, 4);
+    Pass(40);
+  }
+  EXPECT_TRUE(events_.empty());
 }
 
 TEST_F(LinkTest, WhatIsNotWatchedAnyMoreIsNothing) {

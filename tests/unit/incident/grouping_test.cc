@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "unit/incident/manager_fixture.h"
 
 namespace ffdc {
@@ -91,6 +93,48 @@ TEST_F(GroupingTest, TheDeepestLayerIsTheCauseWheneverItIsHeardOf) {
   EXPECT_EQ(At(id).severity(), v1::CRITICAL) << "of its worst event";
   EXPECT_EQ(At(id).events(0).kind(), "task.hung") << "what opened it stays the first";
   EXPECT_EQ(written_[id].first_cause().event_id(), link.id());
+}
+
+// The link of this node to the DB and to its peers, and what each layer tells of it, in any order.
+TEST_F(GroupingTest, ALinkThatIsDownTakesTheDbAndThePeersWithIt) {
+  const auto all = [this] {
+    return std::vector<v1::Event>{
+        Of("link.down", "link:eth0@n", {"endpoint:db", "endpoint:b", "endpoint:c"}),
+        Of("db.lost", "cluster_db:x", {}, {"link:eth0@n"}),
+        Of("peer.unreachable", "node:b", {}, {"link:eth0@n", "cluster_db:x"}),
+        Of("peer.unreachable", "node:c", {}, {"link:eth0@n", "cluster_db:x"}),
+        Of("path.degraded", "endpoint:c", {}, {"node:c"}),
+    };
+  };
+  std::vector<size_t> order{0, 1, 2, 3, 4};
+  do {
+    const auto at = [&order](size_t which) { return std::find(order.begin(), order.end(), which); };
+    // A node that is cut off says so of the DB before it does of its peers, and sockets are told last.
+    if (at(4) != order.end() - 1 || std::min(at(2), at(3)) < std::min(at(0), at(1))) continue;
+    manager_ = Make();
+    opened_.clear();
+    const auto events = all();
+    for (const size_t i : order) Send(events[i]);
+    ASSERT_THAT(opened_, SizeIs(1));
+    EXPECT_EQ(At(opened_[0]).kind(), "link.down");
+    EXPECT_EQ(At(opened_[0]).events_size(), 5);
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_F(GroupingTest, ANodeThatIsCutOffWithItsLinkUpHasLostTheDb) {
+  const std::string id = Send(Of("db.lost", "cluster_db:x", {}, {"link:eth0@n"}));
+  v1::Event peer = Of("peer.unreachable", "node:b", {}, {"link:eth0@n", "cluster_db:x"});
+  peer.set_first_mono_ns(peer.first_mono_ns() - kSecond);  // it was silent before the DB was
+  EXPECT_EQ(Send(peer), id);
+  EXPECT_EQ(Send(Of("path.degraded", "endpoint:b", {}, {"node:b"})), id);
+  EXPECT_EQ(At(id).kind(), "db.lost");
+}
+
+TEST_F(GroupingTest, ANodeThatFailedIsNotTheLinks) {
+  const std::string failed = Send(Of("node.failed", "node:b"));
+  EXPECT_EQ(Send(Of("path.degraded", "endpoint:b", {}, {"node:b"})), failed);
+  EXPECT_EQ(At(failed).kind(), "node.failed");
+  EXPECT_NE(Send(Of("link.down", "link:eth0@n", {"endpoint:c"})), failed);
 }
 
 TEST_F(GroupingTest, InOneLayerWhatOthersStandOnIsTheCause) {

@@ -137,6 +137,59 @@ TEST_F(ReadEndpointsTest, OneEndpointOfManyIsOneAndTheFirstNamesIt) {
   EXPECT_THAT(found[0].related_ids, ElementsAre("nfs:s:/a", "mount:/srv/a", "nfs:s:/b", "mount:/srv/b b"));
 }
 
+Endpoint Member(const std::string& address, EndpointRole role, const std::string& id) {
+  Endpoint endpoint = *ParseEndpoint(address);
+  endpoint.source = "cluster";
+  endpoint.related_ids = {id};
+  endpoint.role = role;
+  return endpoint;
+}
+
+TEST_F(ReadEndpointsTest, TheClusterComesLastAndSaysWhatIsConfigured) {
+  options_.configured = {"10.0.0.9:2379", "10.0.0.8:3260"};
+  options_.cluster = [] {
+    return std::vector<Endpoint>{Member("10.0.0.9:2379", EndpointRole::kDb, "cluster_db:c"),
+                                 Member("10.0.0.1:2049", EndpointRole::kPeer, "node:a"),
+                                 Member("10.0.0.2:7420", EndpointRole::kPeer, "node:b")};
+  };
+  tree_.Write("proc/self/mountinfo", "30 1 0:40 / /srv/a rw - nfs4 s:/a rw,addr=10.0.0.1\n");
+  const auto found = Read();
+  ASSERT_THAT(Names(found), ElementsAre("10.0.0.9:2379", "10.0.0.8:3260", "10.0.0.1:2049", "10.0.0.2:7420"));
+  EXPECT_EQ(found[0].role, EndpointRole::kDb);
+  EXPECT_THAT(found[0].related_ids, ElementsAre("cluster_db:c"));
+  EXPECT_EQ(found[1].role, EndpointRole::kStorage);
+  EXPECT_EQ(found[2].role, EndpointRole::kStorage) << "a peer's address, but a mount's port";
+  EXPECT_EQ(found[3].role, EndpointRole::kPeer);
+  EXPECT_EQ(found[3].source, "cluster");
+}
+
+TEST_F(ReadEndpointsTest, ThePeersThatDoNotFitAreCountedAndStorageStays) {
+  options_.cluster = [] {
+    std::vector<Endpoint> peers;
+    for (size_t i = 1; i <= kMaxEndpoints; ++i)
+      peers.push_back(Member("10.1.0.1:" + std::to_string(i), EndpointRole::kPeer, "node:n"));
+    return peers;
+  };
+  tree_.Write("proc/self/mountinfo", "30 1 0:40 / /srv rw - nfs4 s:/a rw,addr=10.0.0.1\n");
+  const auto list = ReadEndpoints(options_);
+  EXPECT_EQ(list.endpoints.size(), kMaxEndpoints);
+  EXPECT_EQ(list.endpoints[0].Name(), "10.0.0.1:2049");
+  EXPECT_EQ(list.left_out, 1u);
+}
+
+TEST_F(ReadEndpointsTest, StatusTellsTheRoles) {
+  const auto source = EndpointSource::Start(options_, [] {});
+  EXPECT_EQ(source->Status()[0].attached_to(), "0 addresses: 0 storage");
+  options_.configured = {"10.0.0.8:3260"};
+  options_.cluster = [] {
+    return std::vector<Endpoint>{Member("10.0.0.9:2379", EndpointRole::kDb, "cluster_db:c"),
+                                 Member("10.0.0.2:7420", EndpointRole::kPeer, "node:b")};
+  };
+  const auto clustered = EndpointSource::Start(options_, [] {});
+  clustered->Rescan();
+  EXPECT_EQ(clustered->Status()[0].attached_to(), "3 addresses: 1 storage, 1 db, 1 peer");
+}
+
 TEST_F(ReadEndpointsTest, ThereIsALimitAndItIsCounted) {
   std::string mounts;
   for (size_t i = 0; i < kMaxEndpoints + 5; ++i)

@@ -54,6 +54,12 @@ class LinkTrackerTest : public ::testing::Test {
     }
     tracker_.SetEndpoints(list);
   }
+  static Endpoint Peer(const std::string& text) {
+    Endpoint peer = *ParseEndpoint(text);
+    peer.related_ids = {"node:b"};
+    peer.role = EndpointRole::kPeer;
+    return peer;
+  }
 
   TempDir dir_;
   testing::SysfsTree tree_;
@@ -221,6 +227,55 @@ TEST_F(LinkTrackerTest, TheGatewayDoesNotAnswer) {
   EXPECT_EQ(told_[0].detail, "neighbour 10.1.0.254 FAILED");
   tracker_.OnNeighbour({2, *ParseIpAddress("10.1.0.254"), false, true});
   EXPECT_TRUE(told_.back().up);
+}
+
+TEST_F(LinkTrackerTest, APeerThatDoesNotAnswerIsNoTroubleOfTheLinkAGatewayIs) {
+  routes_["10.0.0.2"] = routes_["10.0.0.1"];
+  routes_["10.2.0.2"] = {RouteAnswer::Kind::kRemote, 2, *ParseIpAddress("10.0.0.254")};
+  tracker_.SetEndpoints(
+      {*ParseEndpoint("10.0.0.2:4420"), Peer("10.0.0.1:7420"), Peer("10.0.0.2:7420"), Peer("10.2.0.2:7420")});
+  tracker_.OnNeighbour({2, *ParseIpAddress("10.0.0.1"), true, false});
+  EXPECT_THAT(told_, IsEmpty());
+  tracker_.OnNeighbour({2, *ParseIpAddress("10.0.0.2"), true, false});
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_THAT(told_[0].endpoints, ElementsAre("10.0.0.2:4420")) << "its storage alone";
+  tracker_.OnNeighbour({2, *ParseIpAddress("10.0.0.254"), true, false});
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_THAT(told_[1].endpoints, Contains("10.2.0.2:7420"));
+}
+
+TEST_F(LinkTrackerTest, ALinkTellsWhatItCarries) {
+  routes_["10.0.0.2"] = routes_["10.0.0.1"];
+  tracker_.SetEndpoints({Peer("10.0.0.2:7420")});
+  tracker_.OnLink(News("eth0", 2, false));
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_THAT(told_[0].roles, ElementsAre(EndpointRole::kPeer));
+  EXPECT_THAT(told_[0].related_ids, ElementsAre("endpoint:10.0.0.2:7420"))
+      << "the node fails for more reasons";
+  tracker_.OnLink(News("eth0", 2, true));
+  tracker_.SetEndpoints({*ParseEndpoint("10.0.0.1:4420"), Peer("10.0.0.2:7420")});
+  tracker_.OnLink(News("eth0", 2, false));
+  EXPECT_THAT(told_.back().roles, ElementsAre(EndpointRole::kStorage, EndpointRole::kPeer));
+}
+
+TEST_F(LinkTrackerTest, TheLinkToAnEndpointIsTheOneThatFailed) {
+  SetLink("wan0", 4);
+  routes_["10.0.0.2"] = routes_["10.0.0.1"];
+  const Endpoint peer = Peer("10.0.0.1:7420");
+  EXPECT_EQ(tracker_.LinkTo(peer), "") << "not watched";
+  tracker_.SetEndpoints({*ParseEndpoint("10.0.0.2:4420"), peer});
+  EXPECT_EQ(tracker_.LinkTo(peer), "eth0") << "nothing has failed";
+  tracker_.OnNeighbour({2, *ParseIpAddress("10.0.0.2"), true, false});
+  EXPECT_EQ(tracker_.LinkTo(peer), "") << "what has failed is not on its way";
+  tracker_.OnNeighbour({2, *ParseIpAddress("10.0.0.2"), false, true});
+  tracker_.OnLink(News("eth0", 2, false));
+  SetLink("eth0", 2, "down");
+  routes_["10.0.0.1"].index = 4;
+  tracker_.Refresh();
+  EXPECT_EQ(tracker_.LinkTo(peer), "eth0") << "though its packets now try another";
+  SetLink("eth0", 2);
+  tracker_.OnLink(News("eth0", 2, true));
+  EXPECT_EQ(tracker_.LinkTo(peer), "wan0");
 }
 
 TEST_F(LinkTrackerTest, ANeighbourThatFailedForTheLinkIsOverWithIt) {
