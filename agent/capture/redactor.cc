@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/fs.h"
+#include "capture/json_text.h"
 
 namespace ffdc {
 namespace {
@@ -24,7 +26,51 @@ constexpr std::string_view kEnd = "-----END ";
 constexpr std::string_view kKeyWord = "PRIVATE KEY-----";
 constexpr size_t kMaxLabelBytes = 64;
 
-std::string Mark(std::string_view rule) { return "[redacted:" + std::string(rule) + "]"; }
+constexpr std::string_view kMark = "[redacted:";
+
+// Puts a line together anew, with a mark in place of what a rule found. JSON stays JSON: what a rule finds
+// across strings, as the comma behind "password=", is no text.
+class Rewriter {
+ public:
+  Rewriter(const std::string& line, const std::string& rule) : line_(line) {
+    mark_.append(kMark).append(rule).append("]");
+  }
+
+  // In the order of the line.
+  void Replace(size_t begin, size_t end) {
+    if (!Json()) return Put({begin, end, false});
+    for (const JsonText::Piece& piece : Json()->Within(begin, end)) Put(piece);
+  }
+  // Of the string in JSON around `at`; npos: it is no JSON.
+  [[nodiscard]] size_t EndOfString(size_t at) { return Json() ? Json()->EndOfString(at) : std::string::npos; }
+  [[nodiscard]] uint64_t replaced() const { return replaced_; }
+  std::string Finish() { return std::move(out_.append(line_, copied_)); }
+
+ private:
+  // Most lines have nothing in them that asks.
+  const std::optional<JsonText>& Json() {
+    if (!std::exchange(looked_, true)) json_ = JsonText::Of(line_);
+    return json_;
+  }
+  void Put(const JsonText::Piece& piece) {
+    // Two of one number, or of one escape.
+    if (piece.begin < copied_ && (piece.bare || piece.end <= copied_)) return;
+    const size_t begin = std::max(piece.begin, copied_);
+    if (std::string_view(line_).substr(begin).starts_with(kMark)) return;
+    out_.append(line_, copied_, begin - copied_);
+    out_.append(piece.bare ? '"' + mark_ + '"' : mark_);
+    copied_ = piece.end;
+    ++replaced_;
+  }
+
+  const std::string& line_;
+  std::string mark_;
+  std::string out_;
+  size_t copied_ = 0;
+  uint64_t replaced_ = 0;
+  bool looked_ = false;
+  std::optional<JsonText> json_;
+};
 
 // Where "-----BEGIN … PRIVATE KEY-----" begins and ends.
 std::pair<size_t, size_t> FindKeyLine(std::string_view line, std::string_view opening, size_t from) {
@@ -103,26 +149,28 @@ bool Redactor::PrivateKey(std::string* line, uint64_t* redactions) {
     if (end == line->npos) return true;
     line->erase(0, end);
   }
-  for (size_t from = 0;;) {
-    const size_t begin = FindKeyLine(*line, kBegin, from).first;
-    if (begin == line->npos) return false;
-    size_t end = FindKeyLine(*line, kEnd, begin).second;
-    // A string in JSON that ends before its key does.
-    if (end == line->npos) end = line->find('"', begin);
+  size_t begin = FindKeyLine(*line, kBegin, 0).first;
+  if (begin == line->npos) return false;
+  Rewriter rewriter(*line, "private_keys");
+  while (begin != line->npos) {
+    // A string in JSON may end before its key does.
+    const size_t last = rewriter.EndOfString(begin);
+    size_t end = FindKeyLine(std::string_view(*line).substr(0, last), kEnd, begin).second;
+    if (end == line->npos) end = last != line->npos ? last : line->find('"', begin);
     if (end == line->npos) key_lines_left_ = kMaxKeyLines;
-    const std::string mark = Mark("private_keys");
-    line->replace(begin, end == line->npos ? line->npos : end - begin, mark);
-    ++*redactions;
-    from = begin + mark.size();
+    end = std::min(end, line->size());
+    rewriter.Replace(begin, end);
+    begin = FindKeyLine(*line, kBegin, end).first;
   }
+  *redactions += rewriter.replaced();
+  *line = rewriter.Finish();
+  return false;
 }
 
 void Redactor::Pattern(const RedactPattern& pattern, std::string* line, uint64_t* redactions) {
-  const std::string mark = Mark(pattern.name);
+  Rewriter rewriter(*line, pattern.name);
   std::array<re2::StringPiece, kMaxGroups> found;
   const int groups = std::min(kMaxGroups, 1 + pattern.compiled->NumberOfCapturingGroups());
-  std::string out;
-  size_t copied = 0;
   const re2::StringPiece text(line->data(), line->size());
   for (size_t at = 0; at <= line->size() && pattern.compiled->Match(text, at, text.size(), RE2::UNANCHORED,
                                                                     found.data(), groups);) {
@@ -131,18 +179,14 @@ void Redactor::Pattern(const RedactPattern& pattern, std::string* line, uint64_t
     const re2::StringPiece& what = which == found.begin() + groups ? found[0] : *which;
     const auto begin = static_cast<size_t>(what.data() - line->data());
     const size_t end = begin + what.size();
-    if (!what.empty() && !std::string_view(what.data(), what.size()).starts_with("[redacted:")) {
-      out.append(*line, copied, begin - copied).append(mark);
-      copied = end;
-      ++*redactions;
-    }
+    if (!what.empty()) rewriter.Replace(begin, end);
     // A pattern that may match nothing in some place still moves on.
     const auto match_end = static_cast<size_t>(found[0].data() - line->data()) + found[0].size();
     at = std::max({end, match_end, at + 1});
   }
-  if (copied == 0) return;
-  out.append(*line, copied);
-  *line = std::move(out);
+  if (rewriter.replaced() == 0) return;
+  *redactions += rewriter.replaced();
+  *line = rewriter.Finish();
 }
 
 void Redactor::Line(std::string line, std::string* out, uint64_t* redactions) {

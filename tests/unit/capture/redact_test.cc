@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/fs.h"
+#include "base/rapidjson.h"
 #include "capture/privacy.h"
 #include "capture/redactor.h"
 #include "unit/capture/capture_fixture.h"
@@ -35,6 +36,8 @@ std::string Redact(const std::string& rules, const std::string& text, uint64_t* 
   return out;
 }
 
+bool IsJson(const std::string& text) { return !rapidjson::Document().Parse(text.c_str()).HasParseError(); }
+
 std::string WhyRefused(const std::string& rules) {
   const auto parsed = ParseRedactRules(rules, "redact.toml");
   return parsed ? "it is not refused" : parsed.error().message;
@@ -58,6 +61,47 @@ TEST(RedactTest, WhatWasJsonStaysJson) {
   EXPECT_EQ(Redact(kAll, R"({"args":"password=\"two words\" x"})"),
             R"({"args":"password=\"[redacted:passwords]\" x"})");
   EXPECT_EQ(Redact(kAll, R"({"password":null,"a":1})"), R"({"password":null,"a":1})");
+}
+
+// What stands behind an empty value is no value.
+TEST(RedactTest, AnEmptyPasswordAtTheEndOfAStringSpoilsNoJson) {
+  for (const char* line : {
+           R"({"args":"-o password=","user":"bob"})",
+           R"({"args":"-o password= " , "user":"bob"})",
+           R"({"text":"password: ","next":"v"})",
+           R"({"argv":["--password ","x"]})",
+           R"({"text":"password=\\","next":"v"})",
+           R"({"text":"token=","n":[1,true,null],"next":"v"})",
+       })
+    EXPECT_TRUE(IsJson(Redact(kAll, line))) << line << " became " << Redact(kAll, line);
+  EXPECT_EQ(Redact(kAll, R"({"args":"-o password=","user":"bob"})"),
+            R"({"args":"-o password=","user":"bob"})");
+  EXPECT_EQ(Redact(kAll, R"({"args":"password=","more":"password=\"a,b\" c"})"),
+            R"({"args":"password=","more":"password=\"[redacted:passwords]\" c"})");
+  // Where it is no JSON, anything in quotes is one.
+  EXPECT_EQ(Redact(kAll, R"(password=",x" y)"), R"(password="[redacted:passwords]" y)");
+}
+
+TEST(RedactTest, OwnPatternsSpoilNoJson) {
+  constexpr char kRules[] =
+      "[[pattern]]\nname = 'card'\nregex = '4\\d{3}'\n[[pattern]]\nname = 'rest'\nregex = 'from here.*'\n"
+      "[[pattern]]\nname = 'n'\nregex = 'nn'\n";
+  EXPECT_EQ(Redact(kRules, R"({"card":41114222,"b":-4000.5,"c":"4000"})"),
+            R"({"card":"[redacted:card]","b":"[redacted:card]","c":"[redacted:card]"})");
+  EXPECT_EQ(
+      Redact(kRules, R"({"a":"x from here on","b":"all","c":7})"),
+      R"({"a":"x [redacted:rest]","[redacted:rest]":"[redacted:rest]","[redacted:rest]":"[redacted:rest]"})");
+  EXPECT_EQ(Redact(kRules, R"({"a":"1\nn2\u006enn"})"), R"({"a":"1[redacted:n]2\u006e[redacted:n]"})");
+}
+
+TEST(RedactTest, APrivateKeySpoilsNoJson) {
+  for (const char* line : {
+           R"({"a":"-----BEGIN PRIVATE KEY-----\"","b":1})",
+           R"({"a":"-----BEGIN PRIVATE KEY-----\nM","b":"-----END PRIVATE KEY-----"})",
+       }) {
+    EXPECT_TRUE(IsJson(Redact(kAll, line))) << line << " became " << Redact(kAll, line);
+    EXPECT_THAT(Redact(kAll, line), HasSubstr(R"("b":)"));
+  }
 }
 
 TEST(RedactTest, TokensAndUrls) {
@@ -137,6 +181,11 @@ TEST(RedactTest, NoTextTakesLong) {
     std::string text;
     while (text.size() < 2 * Redactor::kMaxLineBytes) text += piece;
     Redact(std::string(kAll) + "\n" + kAlias, text);
+  }
+  for (const char* piece : {R"("password=",)", R"("password=x\\",)", R"("-----BEGIN PRIVATE KEY-----",)"}) {
+    std::string text = "[";
+    while (text.size() < Redactor::kMaxLineBytes - 100) text += piece;
+    EXPECT_TRUE(IsJson(Redact(kAll, text + "1]")));
   }
 }
 
