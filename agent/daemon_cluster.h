@@ -153,6 +153,8 @@ class DaemonCluster {
   void GiveUp(const PendingAlert& alert);
   void OnAlert(const std::string& peer, const v1::AlertRequest& request,
                const PeerAnswer<v1::AlertReply>& answer);
+  void WhenDbAnswers(int steps, std::function<void()> then);
+  void AddToken(std::chrono::seconds valid, const std::function<void(Result<v1::JoinTicket>)>& done);
   void OnJoin(const std::string& from, const v1::JoinRequest& request,
               const PeerAnswer<v1::JoinReply>& answer);
   [[nodiscard]] Result<> CheckJoin(const v1::JoinRequest& request, int64_t now_wall_ns) const;

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kLeaveStep{50};
 constexpr int kLeaveSteps = 80;  // 4 s: as long as an election among the DB's servers takes, and more
+constexpr std::chrono::milliseconds kDbStep{100};
+constexpr int kDbSteps = 50;
 constexpr int64_t kSecondsOfDay = 24LL * 3600;
 constexpr int64_t kExpiryDays = 30;
 
@@ -27,6 +29,20 @@ void DaemonCluster::MakeToken(std::chrono::seconds valid, std::function<void(Res
              "'ffdcctl cluster status' there says",
              ENOTSUP));
   }
+  WhenDbAnswers(kDbSteps, [this, valid, done = std::move(done)] { AddToken(valid, done); });
+}
+
+// A person may ask right after the start, when nobody has asked the DB yet. then: it answers, or it is not
+// waited for any longer.
+void DaemonCluster::WhenDbAnswers(int steps, std::function<void()> then) {
+  if (db_->reachable() || steps == 0) return then();
+  loop_.After(kDbStep, [this, steps, then = std::move(then), alive = std::weak_ptr<int>(alive_)] {
+    if (!alive.expired()) WhenDbAnswers(steps - 1, then);
+  });
+}
+
+void DaemonCluster::AddToken(std::chrono::seconds valid,
+                             const std::function<void(Result<v1::JoinTicket>)>& done) {
   const auto ca = ReadCertificate(tls_.ca);
   if (!ca) return done(Unexpected(ca.error().In("the CA's certificate")));
   auto token = MakeJoinToken(ca->sha256);
@@ -38,7 +54,7 @@ void DaemonCluster::MakeToken(std::chrono::seconds valid, std::function<void(Res
   const int64_t expires_s = now_ns / kNsPerSecond + valid.count();
   ticket.mutable_expires_at()->set_seconds(expires_s);
   tokens_.Add(*db_, token->secret, self(), now_ns, expires_s * kNsPerSecond,
-              [ticket, done = std::move(done)](const Result<>& added) {
+              [ticket, done](const Result<>& added) {
                 if (!added) return done(Unexpected(added.error().In("cannot keep a token")));
                 done(ticket);
               });
