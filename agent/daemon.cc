@@ -16,6 +16,7 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "capture/history_decoder.h"
+#include "capture/redact_record.h"
 #include "cluster/webhook.h"
 #include "detect/baseline_file.h"
 #include "detect/detect_tasks.h"
@@ -79,6 +80,7 @@ Result<> Daemon::Start() {
   if (setpriority(PRIO_PROCESS, 0, kNice) != 0)
     spdlog::warn("cannot raise the priority ({}): a busy node may delay the agent", strerrordesc_np(errno));
   FFDC_TRY(StartFolders());
+  FFDC_ASSIGN(redactor_, MakeRedactor(privacy_.redact));
   versions_ = ReadVersions();
   StartIncidents();
   StartShipper();
@@ -97,10 +99,10 @@ Result<> Daemon::StartCluster() {
     OnEvent(event, ended ? EventPhase::kEnded : EventPhase::kOpened);
   };
   hooks.freeze = [this](uint64_t* frozen_mono_ns) -> ClusterHooks::Collect {
-    auto frozen = std::make_shared<const FrozenHistory>(block_probe_->Freeze());
-    *frozen_mono_ns = frozen->frozen_mono_ns;
-    return [this, frozen](const v1::Incident& incident, const v1::Manifest& head) {
-      Collect(incident, *frozen, head);
+    *frozen_mono_ns = block_probe_->StopHistory();
+    const std::shared_ptr<void> stopped(nullptr, [this](void*) { block_probe_->Rearm(); });
+    return [this, stopped](const v1::Incident& incident, const v1::Manifest& head) {
+      Collect(incident, block_probe_->Freeze(), head);
       CrashPoint("incident.opened");
     };
   };
@@ -175,7 +177,8 @@ void Daemon::StartShipper() {
   // Of another node's incident the spool's description is good enough, until its own node writes it.
   callbacks.incident = [this](const std::string& id) {
     const v1::Incident* incident = incidents_->Get(id);
-    return incident == nullptr || !IsOwn(*incident) ? v1::Incident() : *incident;
+    if (incident == nullptr || !IsOwn(*incident)) return v1::Incident();
+    return Written(*incident);
   };
   callbacks.keep_ids = [this] { return incidents_->KeepIds(); };
   callbacks.stored = [this](const v1::Manifest& manifest, const std::string& where, const std::string& by) {
@@ -371,9 +374,10 @@ std::vector<std::string> Daemon::SharedSubjects() const {
 }
 
 void Daemon::OnIncidentOpened(const v1::Incident& incident, const v1::Event& trigger) {
-  // Freeze first, then alert, then collect (DESIGN rule 5).
-  const FrozenHistory frozen = block_probe_->Freeze();
+  // Freeze first, then alert, then collect. Copying what is frozen out is a part of collecting.
+  block_probe_->StopHistory();
   if (cluster_) cluster_->Alert(incident, trigger);
+  const FrozenHistory frozen = block_probe_->Freeze();
   v1::Manifest head;
   head.set_failure_mono_ns(trigger.first_mono_ns());
   Collect(incident, frozen, head);
@@ -443,7 +447,14 @@ void Daemon::OnIncidentChanged(const v1::Incident& incident) {
 // description goes there with its capture, and what changes meanwhile follows CaptureStored().
 void Daemon::RewriteStored(const v1::Incident& incident) {
   // Of one incident only the node where it failed writes that.
-  if (incident.completeness().stored() != 0 && IsOwn(incident)) shipper_->IncidentChanged(incident);
+  if (incident.completeness().stored() != 0 && IsOwn(incident)) shipper_->IncidentChanged(Written(incident));
+}
+
+// As it goes to the store.
+v1::Incident Daemon::Written(const v1::Incident& incident) {
+  v1::Incident written = incident;
+  if (redactor_) RedactRecord(*redactor_, &written);
+  return written;
 }
 
 // Incidents whose capture was under way when the agent ended: their captures have

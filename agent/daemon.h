@@ -17,6 +17,7 @@
 #include "base/launcher.h"
 #include "base/result.h"
 #include "base/uuid.h"
+#include "capture/redactor.h"
 #include "capture/runner.h"
 #include "cluster/index.h"
 #include "cluster/subscribers.h"
@@ -112,6 +113,7 @@ class Daemon {
   void OnIncidentChanged(const v1::Incident& incident);
   void OnDeletedElsewhere(const std::string& id);
   void RewriteStored(const v1::Incident& incident);
+  [[nodiscard]] v1::Incident Written(const v1::Incident& incident);
   // head: of an incident of another node, what its manifest says of that.
   void Collect(const v1::Incident& incident, const FrozenHistory& frozen, const v1::Manifest& head);
   [[nodiscard]] bool IsOwn(const v1::Incident& incident) const {
@@ -126,6 +128,7 @@ class Daemon {
   Settings settings_;
   std::string config_path_;
   CapturePrivacy privacy_;
+  std::unique_ptr<Redactor> redactor_;  // nullptr: nothing is taken out
   EventLoop& loop_;
   Launcher& launcher_;
   UuidGenerator ids_;

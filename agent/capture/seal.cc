@@ -22,7 +22,7 @@
 #include "capture/archive.h"
 #include "capture/cms.h"
 #include "capture/manifest.h"
-#include "capture/redactor.h"
+#include "capture/redact_record.h"
 #include "capture/seal_lock.h"
 #include "capture/spool.h"
 #include "capture/staging.h"
@@ -64,14 +64,9 @@ Result<> WriteSynced(const std::string& path, const google::protobuf::Message& m
 // What goes into the archive: the file itself or, if there are rules, what they leave of it.
 class Source {
  public:
-  Source(std::string folder, const std::string& redact) : folder_(std::move(folder)), redact_(redact) {}
+  // redactor: nullptr: there are none.
+  Source(std::string folder, Redactor* redactor) : folder_(std::move(folder)), redactor_(redactor) {}
 
-  Result<> Prepare() {
-    if (redact_.empty()) return {};
-    FFDC_ASSIGN(RedactRules rules, ParseRedactRules(redact_, "rules of redaction"));
-    redactor_ = std::make_unique<Redactor>(std::move(rules));
-    return {};
-  }
   // Fills what the manifest says of it.
   Result<Fd> Open(const std::string& path, v1::CapturedFile* file) {
     Fd plain(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
@@ -95,15 +90,13 @@ class Source {
 
  private:
   std::string folder_;
-  const std::string& redact_;
-  std::unique_ptr<Redactor> redactor_;
+  Redactor* redactor_;
 };
 
 // Puts every file into the archive and its checksum into the manifest.
 Result<> WriteArchive(const v1::CaptureJob& job, const std::string& dir, const v1::SealArgs& args,
-                      v1::Manifest* manifest) {
-  Source source(job.staging_dir(), args.redact());
-  FFDC_TRY(source.Prepare());
+                      Redactor* redactor, v1::Manifest* manifest) {
+  Source source(job.staging_dir(), redactor);
   source.NameRules(manifest);
   const std::vector<std::string> encrypt_to(args.encrypt_to().begin(), args.encrypt_to().end());
   const char* name = encrypt_to.empty() ? kArchiveFile : kEncryptedArchiveFile;
@@ -204,17 +197,28 @@ class Sealer {
       loss.set_count(files.skipped);
       loss.set_detail("not a regular file, or not named as one of the capture");
     }
-    FFDC_TRY(WriteArchive(job_, prepared_, args_, &manifest));
+    FFDC_ASSIGN(const auto redactor, MakeRedactor(args_.redact()));
+    FFDC_TRY(WriteArchive(job_, prepared_, args_, redactor.get(), &manifest));
     CrashPoint("seal.archived");
     CountCollectorBytes(&manifest);
     *manifest.mutable_sealed_at() = TimeUtil::NanosecondsToTimestamp(SystemClock().RealtimeNs());
-    FFDC_TRY(WriteSynced(prepared_ + "/" + kIncidentFile, job_.incident()));
-    FFDC_TRY(WriteSynced(prepared_ + "/" + kManifestFile, manifest));
+    FFDC_TRY(WriteDescriptions(redactor.get(), manifest));
     FFDC_TRY(FsyncPath(prepared_));
     CrashPoint("seal.synced");
     *reply_.mutable_manifest() = std::move(manifest);
     reply_.set_path(sealed_);
     return {};
+  }
+
+  // As others may read them; the agent itself goes on with what it knows.
+  Result<> WriteDescriptions(Redactor* redactor, v1::Manifest manifest) {
+    v1::Incident incident = job_.incident();
+    if (redactor != nullptr) {
+      RedactRecord(*redactor, &incident);
+      RedactRecord(*redactor, &manifest);
+    }
+    FFDC_TRY(WriteSynced(prepared_ + "/" + kIncidentFile, incident));
+    return WriteSynced(prepared_ + "/" + kManifestFile, manifest);
   }
 
   Result<> Rename() {

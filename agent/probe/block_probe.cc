@@ -95,6 +95,9 @@ class KernelBlockProbe : public BlockProbe {
     nothing.frozen_mono_ns = SystemClock().MonotonicNs();
     return nothing;
   }
+  uint64_t StopHistory() override {
+    return recorder_ ? recorder_->StopWriting() : SystemClock().MonotonicNs();
+  }
   void Rearm() override {
     if (recorder_) recorder_->Rearm();
   }

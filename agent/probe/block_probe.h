@@ -77,6 +77,10 @@ class BlockProbe {
   // kernel froze it already, at the failure itself, takes that; a sink that wants it
   // calls this before it returns.
   virtual FrozenHistory Freeze() = 0;
+  // The part of Freeze() that others may have to wait for, a microsecond: from the returned moment on
+  // (CLOCK_MONOTONIC, ns) the history up to it is immutable. Freeze() then copies that out, or Rearm() keeps
+  // it.
+  virtual uint64_t StopHistory() = 0;
   // Lets the kernel freeze again at the next first failure, and keeps what it had
   // frozen for the next Freeze(). Freeze() does so itself, and so does Consume() after
   // a record that froze the history and whose sink did not take it.

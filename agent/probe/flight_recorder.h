@@ -29,6 +29,7 @@ class FlightRecorder {
   // Borrows the map's descriptors and its memory.
   FlightRecorder(int history_fd, int locks_fd, ffdc_block_state* state, Options options);
 
+  uint64_t StopWriting();  // when that was
   FrozenHistory Freeze();
   void Rearm();
   [[nodiscard]] uint64_t frozen_ns() const;  // when the kernel froze what nobody has taken yet; 0: it did not
@@ -46,7 +47,6 @@ class FlightRecorder {
     uint64_t begin = 0;
     uint64_t end = 0;
   };
-  uint64_t StopWriting();
   void Release();
   void TakeFrozenHalf(uint64_t frozen_ns);
   std::vector<Range> TakeRanges(uint32_t half, const ffdc_io_record* rings);

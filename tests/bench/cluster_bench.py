@@ -94,7 +94,7 @@ class LightAgents(Measurement):
         self.start_etcd()
         disk = self.disk()
         origin = self.node("n1", [disk], config={"incident": {"quiet_after": "100ms"}})
-        wait_for(lambda: origin.status()["cluster"]["db_reachable"], "the DB to be reached")
+        wait_for(lambda: origin.ctl_json("cluster", "status")["status"]["db_reachable"], "the DB to be reached")
         before = resident_bytes(origin.process.pid)
         namespace, at = self.net.join("light", 50), address(50)
         light = subprocess.Popen([*inside(namespace), os.path.join(BIN, "light_agents"), self.ca.cert, self.ca.key,

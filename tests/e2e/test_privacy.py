@@ -76,6 +76,9 @@ class RedactionTest(E2eTest):
 [[pattern]]
 name = "proc"
 regex = '(?m)^== (/proc/\\w+)'
+[[pattern]]
+name = "disk"
+regex = 'loop[0-9]+'
 [alias]
 secret = "the same on every node"
 addresses = true
@@ -87,6 +90,7 @@ addresses = true
         disk.lose_and_fail()
         agent.wait_stored()
         folder = agent.stored_folders()[0]
+        self.incident_folder = os.path.dirname(folder)
         with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as text:
             manifest = json.load(text)
         target = os.path.join(self.folder, f"capture{number}")
@@ -99,7 +103,13 @@ addresses = true
         with open(rules, "w", encoding="utf-8") as file:
             file.write(self.RULES)
         manifest, folder = self.captured(1, rules)
-        self.assertEqual(sorted(manifest["redacted"]), ["alias.addresses", "proc"])
+        self.assertEqual(sorted(manifest["redacted"]), ["alias.addresses", "disk", "proc"])
+        # Of what describes it too: the device's name is a path in this test's folder.
+        self.assertEqual(manifest["trigger"]["subject"]["name"], "[redacted:disk]")
+        with open(os.path.join(self.incident_folder, "incident.json"), encoding="utf-8") as text:
+            incident = json.load(text)
+        self.assertEqual(incident["subject"]["name"], "[redacted:disk]")
+        self.assertEqual(incident["id"], os.path.basename(self.incident_folder))
         files = {file["name"]: file for file in manifest["files"]}
         for name, file in files.items():
             self.assertEqual(sha256(os.path.join(folder, name)), file["sha256"], name)

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/rapidjson.h"
 #include "capture/privacy.h"
+#include "capture/redact_record.h"
 #include "capture/redactor.h"
 #include "unit/capture/capture_fixture.h"
 
@@ -267,6 +268,41 @@ TEST(RedactTest, ThePackagedRulesAreGood) {
   const auto rules = ParseRedactRules(ReadFile(path).value(), path.string());
   ASSERT_TRUE(rules) << rules.error().message;
   EXPECT_THAT(rules->names, ElementsAre("passwords", "private_keys", "tokens", "urls"));
+}
+
+TEST(RedactTest, OfARecordWhatPeopleAndDevicesSaidGoesAndWhatTheClusterWorksWithStays) {
+  auto redactor = MakeRedactor(std::string(kAll) + "\n" + kAlias);
+  ASSERT_TRUE(redactor) << redactor.error().message;
+  v1::Incident incident;
+  incident.set_id("01a22177-d882-7000-a36b-82f8038cb864");
+  incident.set_origin_node("DB1");
+  incident.set_reason("try with password=hunter2");
+  incident.mutable_subject()->set_id("nfs:10.0.0.9:/srv");
+  v1::Event& event = *incident.add_events();
+  event.set_kind("path.lost");
+  event.set_node("DB1");
+  event.set_summary("10.0.0.9 does not answer");
+  event.add_related_ids("endpoint:10.0.0.9:2049");
+  event.add_facts()->set_value("token=0123456789abcdef0123");
+  event.mutable_facts(0)->set_name("endpoint");
+  incident.mutable_completeness()->add_missing("DB1: no answer from 10.0.0.9");
+  v1::Incident redacted = incident;
+  RedactRecord(**redactor, &redacted);
+
+  const std::string alias = redacted.events(0).summary().substr(0, redacted.events(0).summary().find(' '));
+  EXPECT_THAT(alias, MatchesRegex("ip-[0-9a-f]{10}"));
+  EXPECT_THAT(redacted.DebugString(), AllOf(Not(HasSubstr("10.0.0.9")), Not(HasSubstr("hunter2")),
+                                            Not(HasSubstr("0123456789abcdef0123"))));
+  // One thing has one name throughout.
+  EXPECT_EQ(redacted.subject().id(), "nfs:" + alias + ":/srv");
+  EXPECT_EQ(redacted.events(0).related_ids(0), "endpoint:" + alias + ":2049");
+  EXPECT_EQ(redacted.completeness().missing(0), "DB1: no answer from " + alias);
+  EXPECT_EQ(redacted.id(), incident.id());
+  EXPECT_EQ(redacted.origin_node(), "DB1");
+  EXPECT_EQ(redacted.events(0).node(), "DB1");
+  EXPECT_EQ(redacted.events(0).kind(), "path.lost");
+  EXPECT_EQ(redacted.events(0).facts(0).name(), "endpoint");
+  EXPECT_FALSE(*MakeRedactor(""));
 }
 
 }  // namespace

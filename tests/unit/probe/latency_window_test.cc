@@ -33,6 +33,7 @@ class FakeProbe final : public BlockProbe {
   int poll_fd() const override { return -1; }
   void Consume() override {}
   FrozenHistory Freeze() override { return {}; }
+  uint64_t StopHistory() override { return 0; }
   void Rearm() override {}
   void SetDevice(uint32_t, bool) override {}
   void RemoveDevice(uint32_t) override {}
