@@ -143,6 +143,7 @@ class DaemonCluster {
                  const std::vector<std::string>& forward_to = {});
   void OnAlertAnswer(const std::string& id, const std::string& node,
                      const std::vector<std::string>& forward_to, const Result<v1::AlertReply>& reply);
+  void NoteCapture(const std::string& id, const v1::Capture& capture);
   void AdoptForwarded(const std::string& id);
   void ForwardAlert(const v1::AlertRequest& request);
   void RetryFor(const std::string& node);
@@ -193,6 +194,7 @@ class DaemonCluster {
   std::map<std::string, PeerState> peers_;
   std::map<std::string, PendingAlert> alerts_;
   std::map<std::string, Report> reports_;
+  std::map<std::string, std::vector<v1::Capture>> noted_captures_;  // by incident, not yet in it
   std::set<std::string> dirty_incidents_;
   DbCopies db_copies_;
   std::set<std::string> deleted_;                // ids that the DB has as deleted

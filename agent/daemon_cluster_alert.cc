@@ -22,6 +22,7 @@ constexpr uint64_t kAlertTriedForNs = 600 * static_cast<uint64_t>(kNsPerSecond);
 constexpr uint32_t kMaxRemoteAMinute = 60;
 constexpr uint64_t kMinuteNs = 60 * static_cast<uint64_t>(kNsPerSecond);
 constexpr std::chrono::milliseconds kFlushDelay{100};
+constexpr std::chrono::milliseconds kNoteDelay{20};
 // Two hops, and the reports of those at their end.
 constexpr std::chrono::nanoseconds kForwardPatience = 3 * kAlertDeadline;
 constexpr size_t kMaxReports = 1024;
@@ -136,8 +137,24 @@ void DaemonCluster::OnAlertAnswer(const std::string& id, const std::string& node
     if (pending->second.missing.empty()) alerts_.erase(pending);
   }
   if (!reply) spdlog::warn("incident {}: node {} is not alerted: {}", id, node, reply.error().message);
-  if (reply && !reply->merged_into().empty()) return incidents_.NotExpected(id, node);
-  incidents_.PeerCapture(id, capture);
+  if (reply && !reply->merged_into().empty()) {
+    if (const auto noted = noted_captures_.find(id); noted != noted_captures_.end())
+      std::erase_if(noted->second, [&](const v1::Capture& known) { return known.node() == node; });
+    return incidents_.NotExpected(id, node);
+  }
+  NoteCapture(id, capture);
+}
+
+// In a large cluster many answer at once, and each change of an incident costs its whole size.
+void DaemonCluster::NoteCapture(const std::string& id, const v1::Capture& capture) {
+  std::vector<v1::Capture>& noted = noted_captures_[id];
+  noted.push_back(capture);
+  if (noted.size() > 1) return;
+  loop_.After(kNoteDelay, [this, id, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.expired()) return;
+    const auto entry = noted_captures_.extract(id);
+    if (!entry.empty()) incidents_.PeerCaptures(id, entry.mapped());
+  });
 }
 
 // Those that have reported by now were reached; the others are asked, and may say that they know.
@@ -278,8 +295,9 @@ void DaemonCluster::Capture(const v1::AlertRequest& request, const std::string& 
 void DaemonCluster::OnReport(const v1::CaptureReport& report,
                              const PeerAnswer<v1::CaptureReportReply>& answer) {
   v1::CaptureReportReply reply;
-  reply.set_known(incidents_.PeerCapture(report.incident_id(), report.capture()));
+  reply.set_known(incidents_.Get(report.incident_id()) != nullptr);
   if (reply.known()) {
+    NoteCapture(report.incident_id(), report.capture());
     const auto alert = alerts_.find(report.incident_id());
     if (alert != alerts_.end()) {
       alert->second.missing.erase(report.capture().node());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ffdcd: flags, then the agent.
+#include <absl/synchronization/mutex.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -70,6 +71,9 @@ ffdc::Result<> Run(const ffdc::Settings& settings, const std::string& config_pat
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
+  // Debian builds Abseil so that every lock in gRPC is checked against the order of all others: with many
+  // peers that takes more time than all the rest.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   Flags flags;
   CLI::App app("First Failure Data Capture: the agent of one host", "ffdcd");
   app.set_version_flag("--version", "ffdcd " FFDC_VERSION);

@@ -329,14 +329,18 @@ void IncidentManager::Expect(const std::string& id, const std::vector<std::strin
   Changed(found->second);
 }
 
-bool IncidentManager::PeerCapture(const std::string& id, const v1::Capture& capture) {
+bool IncidentManager::PeerCaptures(const std::string& id, const std::vector<v1::Capture>& captures) {
   const auto found = incidents_.find(id);
   if (found == incidents_.end()) return false;
-  if (capture.node() == options_.node) return true;
-  v1::Capture& known = CaptureOf(found->second, capture.node());
-  if (!IsNewer(capture, known) || capture.SerializeAsString() == known.SerializeAsString()) return true;
-  known = capture;
-  Changed(found->second);
+  bool changed = false;
+  for (const v1::Capture& capture : captures) {
+    if (capture.node() == options_.node) continue;
+    v1::Capture& known = CaptureOf(found->second, capture.node());
+    if (!IsNewer(capture, known) || capture.SerializeAsString() == known.SerializeAsString()) continue;
+    known = capture;
+    changed = true;
+  }
+  if (changed) Changed(found->second);
   return true;
 }
 

@@ -64,7 +64,9 @@ class IncidentManager {
   // These nodes were alerted: each owes a capture.
   void Expect(const std::string& id, const std::vector<std::string>& nodes);
   // What another node says of its own capture, and its own events that joined. False: no such incident.
-  bool PeerCapture(const std::string& id, const v1::Capture& capture);
+  bool PeerCapture(const std::string& id, const v1::Capture& capture) { return PeerCaptures(id, {capture}); }
+  // Of many nodes at once: settled once.
+  bool PeerCaptures(const std::string& id, const std::vector<v1::Capture>& captures);
   void PeerEvents(const std::string& id, const google::protobuf::RepeatedPtrField<v1::Event>& events);
   // An incident that a person asked for.
   const v1::Incident& OpenManual(const std::string& reason);

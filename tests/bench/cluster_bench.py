@@ -102,6 +102,8 @@ class LightAgents(Measurement):
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         self.addCleanup(light.wait)
         self.addCleanup(light.kill)
+        # First, so that it does not see a thousand nodes die.
+        self.addCleanup(origin.kill)
         frozen = {}  # incident -> node -> nanoseconds
 
         def read():

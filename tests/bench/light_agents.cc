@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// light_agents CA_CERT CA_KEY DB_URL ADDRESS FIRST_PORT COUNT ORIGIN ORIGIN_ADDRESS: members of a large cluster
-// in one process. Each has a name, a certificate, a lease, the real peer service and real peer clients, and
-// sends alerts on as the agent does; there is nothing to freeze or to collect. Prints "ready" once all are
-// members, and of each first alert the incident, the node, and CLOCK_MONOTONIC when it would have frozen.
+// light_agents CA_CERT CA_KEY DB_URL ADDRESS FIRST_PORT COUNT ORIGIN ORIGIN_ADDRESS: members of a large
+// cluster in one process. Each has a name, a certificate, a lease, the real peer service and real peer
+// clients, and sends alerts on as the agent does; there is nothing to freeze or to collect. Prints "ready"
+// once all are members, and of each first alert the incident, the node, and CLOCK_MONOTONIC when it would
+// have frozen.
+#include <absl/synchronization/mutex.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -52,6 +54,13 @@ class LightAgent {
     PeerHandlers handlers;
     handlers.alert = [this](const std::string&, const v1::AlertRequest& request, const auto& answer) {
       OnAlert(request, answer);
+    };
+    // It has no incidents to tell of, and none that others would report to it.
+    handlers.incidents = [](const std::string&, const v1::PeerIncidentsRequest&, const auto& answer) {
+      answer(v1::PeerIncidents());
+    };
+    handlers.report = [](const std::string&, const v1::CaptureReport&, const auto& answer) {
+      answer(v1::CaptureReportReply());
     };
     FFDC_ASSIGN(server_, PeerServer::Start({address_, kCluster, "light", tls}, loop_, std::move(handlers),
                                            [](const std::string& why) { spdlog::error("{}", why); }));
@@ -178,10 +187,11 @@ Result<> Run(char** arguments) {
 
 int main(int argc, char** argv) {
   if (argc != 9) {
-    std::fprintf(stderr,
-                 "usage: light_agents CA_CERT CA_KEY DB_URL ADDRESS FIRST_PORT COUNT ORIGIN ORIGIN_ADDRESS\n");
+    std::fprintf(
+        stderr, "usage: light_agents CA_CERT CA_KEY DB_URL ADDRESS FIRST_PORT COUNT ORIGIN ORIGIN_ADDRESS\n");
     return 2;
   }
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // as the agent does
   const auto done = ffdc::Run(argv);
   if (!done) std::fprintf(stderr, "light_agents: %s\n", done.error().message.c_str());
   return done ? 0 : 1;

@@ -23,6 +23,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (alert.ParseFromString(bytes) && ffdc::CheckRequest(alert, alert.cluster())) {
     if (!ffdc::IsUuid(alert.incident_id()) || !ffdc::IsNodeName(alert.origin_node())) abort();
     if (alert.origin_node().find('/') != std::string::npos) abort();
+    for (const std::string& node : alert.forward_to()) {
+      if (!ffdc::IsNodeName(node)) abort();
+    }
   }
   ffdc::v1::CaptureReport report;
   if (report.ParseFromString(bytes) &&
@@ -31,6 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   ffdc::v1::PeerIncidentsRequest query;
   if (query.ParseFromString(bytes)) (void)ffdc::CheckRequest(query, "prod");
+  ffdc::v1::PeerNewsRequest news;
+  if (news.ParseFromString(bytes)) (void)ffdc::CheckRequest(news, "prod");
   ffdc::v1::PingRequest ping;
   if (ping.ParseFromString(bytes)) (void)ffdc::CheckRequest(ping, "prod");
   ffdc::v1::CaptureOffer offer;
