@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <cstring>
 #include <deque>
-#include <future>
 #include <set>
 #include <utility>
 #include <vector>
@@ -95,30 +94,25 @@ class Upload {
     }
   }
 
-  // Until the one after the next is read.
   Result<std::string_view> ReadChunk(size_t chunk) {
-    std::string& buffer = buffers_[chunk % buffers_.size()];
-    buffer.resize(At(chunk).size);
-    for (size_t got = 0; got < buffer.size();) {
-      const ssize_t more = pread(file_.get(), buffer.data() + got, buffer.size() - got,
+    buffer_.resize(At(chunk).size);
+    for (size_t got = 0; got < buffer_.size();) {
+      const ssize_t more = pread(file_.get(), buffer_.data() + got, buffer_.size() - got,
                                  static_cast<off_t>(chunk * kChunkBytes + got));
       if (more < 0 && errno == EINTR) continue;
       if (more < 0) return FailErrno("cannot read " + path_);
       if (more == 0) return Fail(path_ + " became shorter while it was read", EIO);
       got += static_cast<size_t>(more);
     }
-    return std::string_view(buffer);
+    return std::string_view(buffer_);
   }
 
   Result<Digest> Send() {
     Sha256 sha256;
-    // Of one chunk while it is sent and the next is read: it takes about as long as either.
-    std::future<void> hashing;
     const size_t chunks = (size_bytes_ + kChunkBytes - 1) / kChunkBytes;
     for (size_t chunk = 0; chunk < chunks; ++chunk) {
       FFDC_ASSIGN(const std::string_view data, ReadChunk(chunk));
-      if (hashing.valid()) hashing.get();
-      hashing = std::async(std::launch::async, [&sha256, data] { sha256.Update(data.data(), data.size()); });
+      sha256.Update(data.data(), data.size());
       checksums_.push_back(pool_.Crc32c(data));
       const Place place = At(chunk);
       if (place.offset + place.size <= former_[chunk * kChunkBytes / kPieceBytes]) {
@@ -128,7 +122,6 @@ class Upload {
       }
     }
     FFDC_TRY(Finish());
-    if (hashing.valid()) hashing.get();
     return Digest{size_bytes_, sha256.HexDigest()};
   }
 
@@ -215,7 +208,7 @@ class Upload {
   std::vector<uint32_t> checksums_;
   std::set<size_t> written_;
   std::vector<size_t> wrong_;
-  std::array<std::string, 2> buffers_;
+  std::string buffer_;
   std::deque<Pending> writes_;
   std::deque<Pending> checks_;
 };
