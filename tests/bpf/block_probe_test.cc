@@ -135,6 +135,22 @@ TEST_F(BlockProbeTest, AFailureAfterAQuietTimeIsTheFirstAgain) {
   EXPECT_EQ(records_[3].total, 4u);
 }
 
+TEST_F(BlockProbeTest, WhatComesAfterTheHistoryWasStoppedIsNotInIt) {
+  Start();
+  DirectFile device(loop_->path());
+  EXPECT_TRUE(device.Read(1));
+  const uint64_t stopped_ns = probe_->StopHistory();
+  EXPECT_TRUE(device.Read(2));
+  const FrozenHistory frozen = probe_->Freeze();
+  EXPECT_EQ(frozen.frozen_mono_ns, stopped_ns);
+  EXPECT_EQ(HistoryOf(frozen, loop_->dev()).size(), 1u);
+  // Nobody took this one: it is history all the same, and the kernel may freeze again.
+  probe_->StopHistory();
+  EXPECT_TRUE(device.Read(3));
+  probe_->Rearm();
+  EXPECT_EQ(HistoryOf(probe_->Freeze(), loop_->dev()).size(), 3u);
+}
+
 TEST_F(BlockProbeTest, ANumberTakenOverByAnotherDeviceStartsAnew) {
   Start();
   CutAt(10);

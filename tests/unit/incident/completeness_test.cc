@@ -203,6 +203,18 @@ TEST_F(RemoteTest, ADumpAskedForElsewhereIsOverAtOnce) {
   EXPECT_EQ(manager_->Get(seed.id())->state(), v1::CLOSED);
 }
 
+TEST_F(RemoteTest, ManyCapturesAreSettledOnce) {
+  const std::string id = manager_->OnEvent(Event("wwid:1", "e1"), false);
+  manager_->Expect(id, {"node-b", "node-c", "node-d"});
+  const int before = changes_;
+  EXPECT_TRUE(
+      manager_->PeerCaptures(id, {MakeCapture("node-b", v1::COLLECTING), MakeCapture("node-b", v1::STORED),
+                                  MakeCapture("node-c", v1::STORED), MakeCapture("node-d", v1::FAILED)}));
+  EXPECT_EQ(changes_, before + 1);
+  EXPECT_EQ(manager_->Get(id)->completeness().stored(), 2u);
+  EXPECT_EQ(manager_->Get(id)->captures_size(), 4);
+}
+
 TEST_F(RemoteTest, AlertedNodesOweACapture) {
   const std::string id = manager_->OnEvent(Event("wwid:1", "e1"), false);
   manager_->Expect(id, {"node-b", "node-c"});

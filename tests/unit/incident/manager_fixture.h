@@ -26,7 +26,10 @@ class ManagerTest : public testing::Test {
         IncidentCallbacks{
             [this](const v1::Incident& incident, const v1::Event&) { opened_.push_back(incident.id()); },
             [this](const v1::Incident& incident) { closed_.push_back(incident.id()); },
-            [this](const v1::Incident& incident) { written_[incident.id()] = incident; }});
+            [this](const v1::Incident& incident) {
+              written_[incident.id()] = incident;
+              ++changes_;
+            }});
   }
 
   v1::Event Event(const std::string& subject, const std::string& id) const {
@@ -60,6 +63,7 @@ class ManagerTest : public testing::Test {
   std::vector<std::string> opened_;
   std::vector<std::string> closed_;
   std::map<std::string, v1::Incident> written_;
+  int changes_ = 0;
   std::unique_ptr<IncidentManager> manager_;
 };
 
