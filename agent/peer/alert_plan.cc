@@ -2,6 +2,7 @@
 #include "peer/alert_plan.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace ffdc {
 
@@ -15,8 +16,8 @@ AlertPlan PlanAlert(const std::vector<std::string>& nodes, size_t direct_max,
   const size_t group = std::min(kAlertGroup, (nodes.size() + 1) / 2);
   for (size_t begin = 0; begin < nodes.size(); begin += group) {
     std::vector<std::string> others(
-        nodes.begin() + static_cast<ptrdiff_t>(begin),
-        nodes.begin() + static_cast<ptrdiff_t>(std::min(begin + group, nodes.size())));
+        nodes.begin() + static_cast<std::ptrdiff_t>(begin),
+        nodes.begin() + static_cast<std::ptrdiff_t>(std::min(begin + group, nodes.size())));
     const auto answering = std::find_if(others.begin(), others.end(), answers);
     const auto head = answering == others.end() ? others.begin() : answering;
     std::string name = *head;
