@@ -346,10 +346,12 @@ void Daemon::OnDevice(const DeviceInventory::Change& change) {
 
 void Daemon::OnEvent(const v1::Event& event, EventPhase phase) {
   const std::string incident_id = incidents_->OnEvent(event, phase == EventPhase::kEnded);
+  // Of a failing device there are many: a copy only where somebody is told.
+  const bool is_news = cluster_ && (phase == EventPhase::kOpened || phase == EventPhase::kEnded);
+  if (!is_news && (phase == EventPhase::kEnded || watchers_.empty())) return;
   v1::Event shown = event;
   shown.set_incident_id(incident_id);
-  if (cluster_ && phase == EventPhase::kOpened) cluster_->news().Tell(NewsOf("event", shown));
-  if (cluster_ && phase == EventPhase::kEnded) cluster_->news().Tell(NewsOf("event.ended", shown));
+  if (is_news) cluster_->news().Tell(NewsOf(phase == EventPhase::kEnded ? "event.ended" : "event", shown));
   if (phase == EventPhase::kEnded) return;
   for (const EventWatcher& watcher : watchers_) watcher(shown);
 }

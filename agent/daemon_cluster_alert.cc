@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/clock.h"
+#include "base/event_detail.h"
 #include "daemon_cluster.h"
 #include "incident/grouping.h"
 #include "peer/alert_plan.h"
@@ -51,10 +52,7 @@ v1::Incident ForDb(const v1::Incident& incident) {
   small.mutable_events()->DeleteSubrange(kept, small.events_size() - kept);
   small.set_events_left_out(incident.events_left_out() +
                             static_cast<uint64_t>(incident.events_size() - kept));
-  for (v1::Event& event : *small.mutable_events()) {
-    event.clear_evidence();
-    event.clear_waiters();
-  }
+  DropDetail(small);
   return small;
 }
 
@@ -96,10 +94,9 @@ void DaemonCluster::Alert(const v1::Incident& incident, const v1::Event& trigger
   for (const auto& [node, others] : plan) SendAlert(incident.id(), node, others);
   if (plan.size() < nodes.size()) {
     alert.adopt_ns = SystemClock().MonotonicNs() + static_cast<uint64_t>(kForwardPatience.count());
-    loop_.After(std::chrono::duration_cast<std::chrono::milliseconds>(kForwardPatience),
-                [this, id = incident.id(), alive = std::weak_ptr<int>(alive_)] {
-                  if (!alive.expired()) AdoptForwarded(id);
-                });
+    loop_.After(kForwardPatience, [this, id = incident.id(), alive = std::weak_ptr<int>(alive_)] {
+      if (!alive.expired()) AdoptForwarded(id);
+    });
   }
   incidents_.Expect(incident.id(), nodes);
 }

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/clock.h"
+#include "base/event_detail.h"
 #include "daemon_cluster.h"
 #include "incident/completeness.h"
 #include "peer/handshakes.h"
@@ -29,12 +30,7 @@ void DaemonCluster::OnIncidents(const v1::PeerIncidentsRequest& request,
     if (request.limit() != 0 && static_cast<uint32_t>(reply.incidents_size()) >= request.limit()) break;
     v1::Incident& copy = *reply.add_incidents();
     copy = *incident;
-    if (request.id_prefix().empty()) {
-      for (v1::Event& event : *copy.mutable_events()) {
-        event.clear_evidence();
-        event.clear_waiters();
-      }
-    }
+    if (request.id_prefix().empty()) DropDetail(copy);
     bytes += copy.ByteSizeLong();
     if (bytes > kMaxAnswerBytes) break;
   }

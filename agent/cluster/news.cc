@@ -5,12 +5,11 @@
 
 #include <algorithm>
 
+#include "base/event_detail.h"
+
 namespace ffdc {
-namespace {
 
 using google::protobuf::util::TimeUtil;
-
-}  // namespace
 
 void NewsLog::Add(v1::News news) {
   ++seq_;
@@ -44,14 +43,10 @@ v1::PeerNews NewsLog::Since(const std::string& run_id, uint64_t after_seq) const
 }
 
 v1::News NewsOf(const std::string& what, const v1::Event& event) {
-  v1::News news;
-  news.set_what(what);
-  news.set_node(event.node());
-  *news.mutable_at() = what == "event" ? event.first_at() : event.last_at();
-  news.set_summary(event.summary());
+  const auto& at = what == "event" ? event.first_at() : event.last_at();
+  v1::News news = NewsOf(what, event.node(), event.summary(), TimeUtil::TimestampToNanoseconds(at));
   *news.mutable_event() = event;
-  news.mutable_event()->clear_evidence();
-  news.mutable_event()->clear_waiters();
+  DropDetail(*news.mutable_event());
   return news;
 }
 
@@ -60,10 +55,7 @@ v1::News NewsOf(const std::string& what, const v1::Incident& incident, int64_t n
   v1::Incident& told = *news.mutable_incident();
   told = incident;
   if (told.events_size() > 1) told.mutable_events()->DeleteSubrange(1, told.events_size() - 1);
-  for (v1::Event& event : *told.mutable_events()) {
-    event.clear_evidence();
-    event.clear_waiters();
-  }
+  DropDetail(told);
   return news;
 }
 

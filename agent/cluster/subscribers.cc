@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/event_detail.h"
 #include "base/pattern.h"
 #include "base/proto_json.h"
 #include "base/text.h"
@@ -24,10 +25,7 @@ std::string BodyOf(const std::string& what, const v1::Incident& incident) {
   notification.set_event(what);
   v1::Incident& told = *notification.mutable_incident();
   told = incident;
-  for (v1::Event& event : *told.mutable_events()) {
-    event.clear_evidence();
-    event.clear_waiters();
-  }
+  DropDetail(told);
   auto json = ToJson(notification, JsonStyle::kCompact);
   if (json && json->size() > kMaxBodyBytes && told.events_size() > kMaxEvents) {
     const int left_out = told.events_size() - kMaxEvents;
