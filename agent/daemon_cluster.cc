@@ -477,21 +477,29 @@ void DaemonCluster::OnIncidentDeleted(const std::string& id) {
   if (copies != db_copies_.end()) DeleteFromDb(id, copies->second);
 }
 
-void DaemonCluster::Leave(std::function<void()> done) {
+void DaemonCluster::Leave(const std::function<void()>& done) {
   if (!clustered()) return done();
-  if (leaving_) return WaitWritten(kLeaveSteps, std::move(done));
+  if (leaving_) return WaitWritten(done);
   leaving_ = true;
   own_.set_stopped(true);
   db_->Put(Membership::MemberKey(self()), own_.SerializeAsString());
-  WaitWritten(kLeaveSteps, std::move(done));
+  WaitWritten(done);
 }
 
-void DaemonCluster::WaitWritten(int steps, std::function<void()> done) {
-  if (db_->reachable() && db_->pending() != 0 && steps > 0) {
-    return loop_.After(kLeaveStep, [this, steps, done = std::move(done)] { WaitWritten(steps - 1, done); });
-  }
-  db_->Release();
-  done();
+void DaemonCluster::WaitWritten(const std::function<void()>& done) {
+  WaitUntil([this] { return !db_->reachable() || db_->pending() == 0; }, kLeaveStep, kLeaveSteps,
+            [this, done] {
+              db_->Release();
+              done();
+            });
+}
+
+void DaemonCluster::WaitUntil(const std::function<bool()>& is_so, std::chrono::milliseconds step, int steps,
+                              const std::function<void()>& then) {
+  if (is_so() || steps == 0) return then();
+  loop_.After(step, [this, is_so, step, steps, then, alive = std::weak_ptr<int>(alive_)] {
+    if (!alive.expired()) WaitUntil(is_so, step, steps - 1, then);
+  });
 }
 
 }  // namespace ffdc

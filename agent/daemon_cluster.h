@@ -57,7 +57,7 @@ class DaemonCluster {
   Result<> Start();
   void Tick();  // once a second
   // Tells the others that this is no failure; done runs when that is written, or soon anyway.
-  void Leave(std::function<void()> done);
+  void Leave(const std::function<void()>& done);
 
   // One of this node's own, just opened: alert before you collect.
   void Alert(const v1::Incident& incident, const v1::Event& trigger);
@@ -136,7 +136,7 @@ class DaemonCluster {
   void OnDeletedEntry(const std::string& id, bool there);
   void ForgetAlerts(const std::string& id);
   void DeleteFromDb(const std::string& id, const std::map<std::string, v1::Incident>& copies);
-  void WaitWritten(int steps, std::function<void()> done);
+  void WaitWritten(const std::function<void()>& done);
 
   // forward_to: whom it is to alert in turn.
   void SendAlert(const std::string& id, const std::string& node,
@@ -154,12 +154,14 @@ class DaemonCluster {
   void GiveUp(const PendingAlert& alert);
   void OnAlert(const std::string& peer, const v1::AlertRequest& request,
                const PeerAnswer<v1::AlertReply>& answer);
-  void WhenDbAnswers(int steps, std::function<void()> then);
+  // Looks every step whether it is so; then runs once it is, or after so many steps.
+  void WaitUntil(const std::function<bool()>& is_so, std::chrono::milliseconds step, int steps,
+                 const std::function<void()>& then);
   void AddToken(std::chrono::seconds valid, const std::function<void(Result<v1::JoinTicket>)>& done);
   void OnJoin(const std::string& from, const v1::JoinRequest& request,
               const PeerAnswer<v1::JoinReply>& answer);
   [[nodiscard]] Result<> CheckJoin(const v1::JoinRequest& request, int64_t now_wall_ns) const;
-  void WaitRemoved(int steps, std::function<void(Result<v1::LeaveClusterReply>)> done);
+  void OnRemoved(const std::function<void(Result<v1::LeaveClusterReply>)>& done);
   void GoOnAlone();
   void AddCertificateProblem(v1::Status& status) const;
   void OnReport(const v1::CaptureReport& report, const PeerAnswer<v1::CaptureReportReply>& answer);

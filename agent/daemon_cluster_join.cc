@@ -29,16 +29,9 @@ void DaemonCluster::MakeToken(std::chrono::seconds valid, std::function<void(Res
              "'ffdcctl cluster status' there says",
              ENOTSUP));
   }
-  WhenDbAnswers(kDbSteps, [this, valid, done = std::move(done)] { AddToken(valid, done); });
-}
-
-// A person may ask right after the start, when nobody has asked the DB yet. then: it answers, or it is not
-// waited for any longer.
-void DaemonCluster::WhenDbAnswers(int steps, std::function<void()> then) {
-  if (db_->reachable() || steps == 0) return then();
-  loop_.After(kDbStep, [this, steps, then = std::move(then), alive = std::weak_ptr<int>(alive_)] {
-    if (!alive.expired()) WhenDbAnswers(steps - 1, then);
-  });
+  // A person may ask right after the start, when nobody has asked the DB yet.
+  WaitUntil([this] { return db_->reachable(); }, kDbStep, kDbSteps,
+            [this, valid, done = std::move(done)] { AddToken(valid, done); });
 }
 
 void DaemonCluster::AddToken(std::chrono::seconds valid,
@@ -110,16 +103,12 @@ void DaemonCluster::LeaveCluster(std::function<void(Result<v1::LeaveClusterReply
     return done(Fail("no node can leave while the cluster DB cannot be reached: " + db_->problem()));
   leaving_ = true;
   db_->Delete(Membership::MemberKey(self()));
-  WaitRemoved(kLeaveSteps, std::move(done));
+  // Until the DB itself says so: before that, peers would take the end of the lease for a failure.
+  WaitUntil([this] { return membership_.Find(self()) == nullptr; }, kLeaveStep, kLeaveSteps,
+            [this, done = std::move(done)] { OnRemoved(done); });
 }
 
-// Until the DB itself says so: before that, peers would take the end of the lease for a failure.
-void DaemonCluster::WaitRemoved(int steps, std::function<void(Result<v1::LeaveClusterReply>)> done) {
-  if (membership_.Find(self()) != nullptr && steps > 0) {
-    return loop_.After(kLeaveStep, [this, steps, done = std::move(done)]() mutable {
-      WaitRemoved(steps - 1, std::move(done));
-    });
-  }
+void DaemonCluster::OnRemoved(const std::function<void(Result<v1::LeaveClusterReply>)>& done) {
   if (membership_.Find(self()) != nullptr) {
     leaving_ = false;
     Register();
