@@ -48,6 +48,7 @@ WorkerTasks AgentTasks() {
   tasks.merge(StoreTasks());
   tasks.merge(IndexTasks());
   tasks.merge(ClusterCopyTasks());
+  tasks.merge(TlsTasks());
   tasks.merge(WebhookTasks());
   tasks.merge(DetectTasks());
   tasks.merge(BaselineTasks());

@@ -24,6 +24,7 @@ constexpr size_t kPeersASecond = 64;
 constexpr uint64_t kSubjectsEveryNs = 30 * static_cast<uint64_t>(kNsPerSecond);
 constexpr size_t kMaxDbIncidents = 1000;
 constexpr size_t kMaxDbDeleted = 4096;
+constexpr size_t kMaxDbPins = 4096;
 constexpr std::string_view kIncidents = "incidents/";
 constexpr std::string_view kCaptures = "/captures/";
 
@@ -70,13 +71,9 @@ Result<> DaemonCluster::Start() {
 }
 
 Result<> DaemonCluster::StartPeers() {
-  FFDC_ASSIGN(tls_, LoadTls(settings_.tls.ca, settings_.tls.cert, settings_.tls.key, self()));
-  FFDC_ASSIGN(certificate_, ReadCertificate(tls_.certificate));
-  if (!settings_.tls.ca_key.empty()) {
-    FFDC_ASSIGN(ca_key_, LoadCaKey(settings_.tls.ca_key, tls_.ca));
-  }
+  FFDC_ASSIGN(const v1::TlsFiles files, LoadTls(CertificatePaths()));
+  FFDC_TRY(TakeCertificate(files));
   own_.set_address(settings_.peer.advertise.empty() ? settings_.peer.listen : settings_.peer.advertise);
-  own_.set_certificate_sha256(certificate_.sha256);
   for (const std::string& kind : settings_.alert.kinds) own_.add_alert_kinds(kind);
   // None at all is said by one that fits nothing: an entry without any is told of everything.
   if (settings_.alert.kinds.empty()) own_.add_alert_kinds("");
@@ -85,6 +82,13 @@ Result<> DaemonCluster::StartPeers() {
   handoff_ = std::make_unique<Handoff>(settings_, launcher_, shipper_, *clients_,
                                        [this] { return PeersWithStore(); });
   news_.SetPeers(clients_.get(), [this] { return Peers(); });
+  FFDC_TRY(Listen());
+  spdlog::info("node {} listens to its peers on {}, certificate good until {}", self(), settings_.peer.listen,
+               certificate_.not_after);
+  return {};
+}
+
+PeerHandlers DaemonCluster::Handlers() {
   PeerHandlers handlers;
   handlers.alert = [this](const std::string& peer, const v1::AlertRequest& request, const auto& answer) {
     OnAlert(peer, request, answer);
@@ -106,11 +110,13 @@ Result<> DaemonCluster::StartPeers() {
   handlers.join = [this](const std::string& from, const v1::JoinRequest& request, const auto& answer) {
     OnJoin(from, request, answer);
   };
+  return handlers;
+}
+
+Result<> DaemonCluster::Listen() {
   FFDC_ASSIGN(server_, PeerServer::Start({settings_.peer.listen, settings_.node.cluster, FFDC_VERSION, tls_},
-                                         loop_, std::move(handlers),
+                                         loop_, Handlers(),
                                          [](const std::string& why) { spdlog::warn("{}", why); }));
-  spdlog::info("node {} listens to its peers on {}, certificate good until {}", self(), settings_.peer.listen,
-               certificate_.not_after);
   return {};
 }
 
@@ -165,6 +171,7 @@ Result<> DaemonCluster::StartDb() {
     if (left_) return;
     db_copies_.clear();
     deleted_.clear();
+    pins_.clear();
     tokens_.Clear();
     membership_.Snapshot(content);
     life_cycle_.OnDb(true, "", SystemClock().MonotonicNs());
@@ -179,7 +186,9 @@ Result<> DaemonCluster::StartDb() {
     if (left_) return;
     membership_.Changed(key, value);
     OnDbEntry(key, value);
-    if (!key.starts_with(kIncidents) && !key.starts_with(Membership::kDeleted)) TellLifeCycle();
+    if (!key.starts_with(kIncidents) && !key.starts_with(Membership::kDeleted) &&
+        !key.starts_with(Membership::kPins))
+      TellLifeCycle();
   };
   FFDC_ASSIGN(
       db_, OpenClusterDb({settings_.cluster.db, settings_.node.cluster, tls_.ca, tls_.certificate, tls_.key},
@@ -308,7 +317,8 @@ void DaemonCluster::Tick() {
   TrimDb();
   UpdateSubjects();
   const v1::StoreStatus store = shipper_.store_status();
-  server_->SetStore(store.reachable() && !store.lost(), store.id());
+  LookAtCertificate(now_ns);
+  if (server_) server_->SetStore(store.reachable() && !store.lost(), store.id());
   handoff_->Tick();
   if (!ca_key_.empty() && db_->reachable()) tokens_.Trim(*db_, SystemClock().RealtimeNs());
 }
@@ -406,6 +416,8 @@ void DaemonCluster::OnCondition(const ClusterCondition& condition) {
 void DaemonCluster::OnDbEntry(const std::string& key, const std::optional<std::string>& value) {
   if (key.starts_with(Membership::kDeleted))
     return OnDeletedEntry(key.substr(std::string_view(Membership::kDeleted).size()), value.has_value());
+  if (key.starts_with(Membership::kPins))
+    return OnPinEntry(key.substr(std::string_view(Membership::kPins).size()), value);
   if (key.starts_with(JoinTokens::kPrefix)) return tokens_.OnEntry(key, value);
   if (!key.starts_with(kIncidents)) return;
   const std::string rest = key.substr(kIncidents.size());
@@ -454,6 +466,10 @@ void DaemonCluster::TrimDb() {
     db_->Delete(Membership::DeletedKey(*deleted_.begin()));
     deleted_.erase(deleted_.begin());
   }
+  while (pins_.size() > kMaxDbPins) {
+    db_->Delete(Membership::PinKey(pins_.begin()->first));
+    pins_.erase(pins_.begin());
+  }
 }
 
 void DaemonCluster::DeleteFromDb(const std::string& id, const std::map<std::string, v1::Incident>& copies) {
@@ -472,6 +488,7 @@ void DaemonCluster::OnIncidentDeleted(const std::string& id) {
   if (clustered()) {
     deleted_.insert(id);
     db_->Put(Membership::DeletedKey(id), self());
+    if (pins_.erase(id) != 0) db_->Delete(Membership::PinKey(id));
   }
   const auto copies = db_copies_.find(id);
   if (copies != db_copies_.end()) DeleteFromDb(id, copies->second);

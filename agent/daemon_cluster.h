@@ -76,6 +76,8 @@ class DaemonCluster {
   // From every node that answers within kQueryDeadline.
   void ListIncidents(uint32_t limit, const std::string& state, std::function<void(v1::IncidentList)> done);
   void FindIncident(const std::string& prefix, std::function<void(Result<v1::IncidentDetail>)> done);
+  // On every node, also on those that are away now.
+  void PinIncident(const std::string& prefix, bool pinned, std::function<void(Result<v1::Incident>)> done);
   [[nodiscard]] v1::NodeList ListNodes() const;
   Result<v1::NodeList> RemoveNode(const std::string& name);
   [[nodiscard]] v1::ClusterStatus Status() const;
@@ -108,6 +110,7 @@ class DaemonCluster {
     bool ping_in_flight = false;
     bool answers = false;
     uint64_t next_ping_ns = 0;
+    size_t alerts_in_flight = 0;
     std::string error = "not asked yet";
     std::string version;
     bool store_reachable = false;
@@ -122,6 +125,8 @@ class DaemonCluster {
   void LoadCopy();
   void SaveCopy();
   Result<> StartPeers();
+  PeerHandlers Handlers();
+  Result<> Listen();
   Result<> StartDb();
   void MembersChanged();
   void Register();
@@ -134,6 +139,7 @@ class DaemonCluster {
   void OnDbEntry(const std::string& key, const std::optional<std::string>& value);
   void TrimDb();
   void OnDeletedEntry(const std::string& id, bool there);
+  void OnPinEntry(const std::string& id, const std::optional<std::string>& value);
   void ForgetAlerts(const std::string& id);
   void DeleteFromDb(const std::string& id, const std::map<std::string, v1::Incident>& copies);
   void WaitWritten(const std::function<void()>& done);
@@ -144,6 +150,7 @@ class DaemonCluster {
   void OnAlertAnswer(const std::string& id, const std::string& node,
                      const std::vector<std::string>& forward_to, const Result<v1::AlertReply>& reply);
   void NoteCapture(const std::string& id, const v1::Capture& capture);
+  void NoteUnreached(const std::string& id, const std::string& node, const std::string& why);
   void AdoptForwarded(const std::string& id);
   void ForwardAlert(const v1::AlertRequest& request);
   void RetryFor(const std::string& node);
@@ -163,6 +170,12 @@ class DaemonCluster {
   [[nodiscard]] Result<> CheckJoin(const v1::JoinRequest& request, int64_t now_wall_ns) const;
   void OnRemoved(const std::function<void(Result<v1::LeaveClusterReply>)>& done);
   void GoOnAlone();
+  [[nodiscard]] v1::TlsFilesArgs CertificatePaths() const;
+  Result<> TakeCertificate(const v1::TlsFiles& files);
+  void LookAtCertificate(uint64_t now_ns);
+  // problem: why the files cannot be used; empty: they can.
+  void OnCertificate(const v1::TlsFiles& files, const std::string& problem);
+  [[nodiscard]] PeerServerCounts Refused() const;
   void AddCertificateProblem(v1::Status& status) const;
   void OnReport(const v1::CaptureReport& report, const PeerAnswer<v1::CaptureReportReply>& answer);
   void OnIncidents(const v1::PeerIncidentsRequest& request, const PeerAnswer<v1::PeerIncidents>& answer);
@@ -189,6 +202,11 @@ class DaemonCluster {
   TlsIdentity tls_;
   std::string ca_key_;  // empty: it is not kept here
   CertificateFacts certificate_;
+  std::string certificate_problem_;  // of the files as they are now
+  std::string listen_problem_;
+  uint64_t certificate_due_ns_ = 0;
+  bool certificate_busy_ = false;
+  PeerServerCounts refused_before_;  // of servers that had another certificate
   JoinTokens tokens_;
   v1::Member own_;
   Membership membership_;
@@ -200,6 +218,7 @@ class DaemonCluster {
   std::set<std::string> dirty_incidents_;
   DbCopies db_copies_;
   std::set<std::string> deleted_;                // ids that the DB has as deleted
+  std::map<std::string, bool> pins_;             // id -> whether it is pinned, as the DB has it
   std::map<std::string, v1::Event> conditions_;  // that go on
   NewsDesk news_;
   uint64_t subjects_due_ns_ = 0;

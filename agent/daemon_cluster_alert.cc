@@ -104,7 +104,17 @@ void DaemonCluster::Alert(const v1::Incident& incident, const v1::Event& trigger
 void DaemonCluster::SendAlert(const std::string& id, const std::string& node,
                               const std::vector<std::string>& forward_to) {
   PendingAlert& alert = alerts_.at(id);
-  if (!alert.in_flight.insert(node).second) return;
+  if (alert.in_flight.contains(node)) return;
+  if (const auto peer = peers_.find(node); peer != peers_.end()) {
+    // Many that die at once, and an alert of each to each, would be a million calls: one that does not
+    // answer is tried with one alert at a time. RetryFor() sends the others.
+    if (!peer->second.answers && peer->second.alerts_in_flight > 0) {
+      for (const std::string& other : forward_to) SendAlert(id, other);
+      return NoteUnreached(id, node, "it does not answer; it is alerted when it does");
+    }
+    ++peer->second.alerts_in_flight;
+  }
+  alert.in_flight.insert(node);
   ++alerts_sent_;
   const auto done = [this, id, node, forward_to](const Result<v1::AlertReply>& reply) {
     OnAlertAnswer(id, node, forward_to, reply);
@@ -118,12 +128,9 @@ void DaemonCluster::SendAlert(const std::string& id, const std::string& node,
 void DaemonCluster::OnAlertAnswer(const std::string& id, const std::string& node,
                                   const std::vector<std::string>& forward_to,
                                   const Result<v1::AlertReply>& reply) {
+  const auto peer = peers_.find(node);
+  if (peer != peers_.end() && peer->second.alerts_in_flight > 0) --peer->second.alerts_in_flight;
   const auto pending = alerts_.find(id);
-  v1::Capture capture;
-  capture.set_node(node);
-  capture.set_state(reply ? v1::COLLECTING : v1::UNREACHED);
-  if (!reply) capture.set_error(reply.error().message);
-  *capture.mutable_started_at() = TimeUtil::NanosecondsToTimestamp(SystemClock().RealtimeNs());
   if (pending != alerts_.end()) {
     pending->second.in_flight.erase(node);
     if (reply) pending->second.missing.erase(node);
@@ -133,12 +140,29 @@ void DaemonCluster::OnAlertAnswer(const std::string& id, const std::string& node
     }
     if (pending->second.missing.empty()) alerts_.erase(pending);
   }
-  if (!reply) spdlog::warn("incident {}: node {} is not alerted: {}", id, node, reply.error().message);
-  if (reply && !reply->merged_into().empty()) {
+  if (!reply) {
+    spdlog::warn("incident {}: node {} is not alerted: {}", id, node, reply.error().message);
+    return NoteUnreached(id, node, reply.error().message);
+  }
+  if (peer != peers_.end() && !peer->second.answers) PingPeer(node);  // it does again: what else it missed is told
+  if (!reply->merged_into().empty()) {
     if (const auto noted = noted_captures_.find(id); noted != noted_captures_.end())
       std::erase_if(noted->second, [&](const v1::Capture& known) { return known.node() == node; });
     return incidents_.NotExpected(id, node);
   }
+  v1::Capture capture;
+  capture.set_node(node);
+  capture.set_state(v1::COLLECTING);
+  *capture.mutable_started_at() = TimeUtil::NanosecondsToTimestamp(SystemClock().RealtimeNs());
+  NoteCapture(id, capture);
+}
+
+void DaemonCluster::NoteUnreached(const std::string& id, const std::string& node, const std::string& why) {
+  v1::Capture capture;
+  capture.set_node(node);
+  capture.set_state(v1::UNREACHED);
+  capture.set_error(why);
+  *capture.mutable_started_at() = TimeUtil::NanosecondsToTimestamp(SystemClock().RealtimeNs());
   NoteCapture(id, capture);
 }
 

@@ -12,12 +12,10 @@
 namespace ffdc {
 namespace {
 
-constexpr std::chrono::milliseconds kLeaveStep{50};
-constexpr int kLeaveSteps = 80;  // 4 s: as long as an election among the DB's servers takes, and more
+constexpr std::chrono::milliseconds kLeaveDbStep{50};
+constexpr int kLeaveDbSteps = 80;  // 4 s: as long as an election among the DB's servers takes, and more
 constexpr std::chrono::milliseconds kDbStep{100};
 constexpr int kDbSteps = 50;
-constexpr int64_t kSecondsOfDay = 24LL * 3600;
-constexpr int64_t kExpiryDays = 30;
 
 }  // namespace
 
@@ -104,7 +102,7 @@ void DaemonCluster::LeaveCluster(std::function<void(Result<v1::LeaveClusterReply
   leaving_ = true;
   db_->Delete(Membership::MemberKey(self()));
   // Until the DB itself says so: before that, peers would take the end of the lease for a failure.
-  WaitUntil([this] { return membership_.Find(self()) == nullptr; }, kLeaveStep, kLeaveSteps,
+  WaitUntil([this] { return membership_.Find(self()) == nullptr; }, kLeaveDbStep, kLeaveDbSteps,
             [this, done = std::move(done)] { OnRemoved(done); });
 }
 
@@ -138,16 +136,6 @@ void DaemonCluster::GoOnAlone() {
   callbacks.changed = [](const std::string&, const std::optional<std::string>&) {};
   db_ = std::move(*OpenClusterDb({}, loop_, std::move(callbacks)));  // embedded: never fails
   db_->Start();
-}
-
-void DaemonCluster::AddCertificateProblem(v1::Status& status) const {
-  const int64_t left_s = certificate_.not_after_s - SystemClock().RealtimeNs() / kNsPerSecond;
-  if (left_s >= kExpiryDays * kSecondsOfDay) return;
-  status.add_problems("this node's certificate " + settings_.tls.cert +
-                      (left_s < 0 ? " expired at " + certificate_.not_after + ": its peers refuse it"
-                                  : " expires in " + std::to_string(left_s / kSecondsOfDay) + " days, at " +
-                                        certificate_.not_after) +
-                      ": put a new one in its place and start the agent anew (user guide, A cluster)");
 }
 
 }  // namespace ffdc

@@ -55,6 +55,12 @@ void DaemonCluster::Ask(const v1::PeerIncidentsRequest& request,
       if (!id.starts_with(request.id_prefix())) continue;
       for (const auto& [node, copy] : copies) asked->copies[id].try_emplace(node, copy);
     }
+    // What the DB says of it is newer than the copies of nodes that are gone.
+    for (auto& [id, copies] : asked->copies) {
+      const auto pin = pins_.find(id);
+      if (pin == pins_.end()) continue;
+      for (auto& [node, copy] : copies) copy.set_pinned(pin->second);
+    }
     std::sort(asked->unanswered.begin(), asked->unanswered.end());
     done(std::move(asked->copies), std::move(asked->unanswered));
   };
@@ -117,6 +123,35 @@ void DaemonCluster::FindIncident(const std::string& prefix,
         for (const std::string& node : unanswered) detail.add_unanswered(node);
         done(std::move(detail));
       });
+}
+
+void DaemonCluster::PinIncident(const std::string& prefix, bool pinned,
+                                std::function<void(Result<v1::Incident>)> done) {
+  FindIncident(prefix, [this, pinned, done = std::move(done)](Result<v1::IncidentDetail> found) {
+    if (!found) return done(Unexpected(std::move(found).error()));
+    v1::Incident incident = std::move(*found->mutable_incident());
+    const std::string& id = incident.id();
+    incident.set_pinned(pinned);
+    (void)incidents_.Pin(id, pinned);  // one that was not captured here has no copy to pin
+    if (clustered()) {
+      pins_[id] = pinned;
+      db_->Put(Membership::PinKey(id), pinned ? Membership::kPinnedValue : "unpinned");
+    }
+    done(std::move(incident));
+  });
+}
+
+// Said on any node, perhaps while this one was away: retention asks each node of its own copy.
+void DaemonCluster::OnPinEntry(const std::string& id, const std::optional<std::string>& value) {
+  if (!IsUuid(id)) return;
+  if (!value) {
+    pins_.erase(id);
+    return;
+  }
+  const bool pinned = *value == Membership::kPinnedValue;
+  pins_[id] = pinned;
+  const v1::Incident* incident = incidents_.Get(id);
+  if (incident != nullptr && incident->pinned() != pinned) (void)incidents_.Pin(id, pinned);
 }
 
 Result<std::vector<std::string>> DaemonCluster::FindNodes(bool all,
@@ -213,10 +248,11 @@ v1::ClusterStatus DaemonCluster::Status() const {
     status.set_captures_given(handoff_->given());
     status.set_captures_stored_for_peers(handoff_->stored_for_peers());
   }
-  if (server_) {
-    status.set_peers_refused(server_->counts().refused + RefusedHandshakes());
-    status.set_calls_refused(server_->counts().overloaded);
-    status.set_joins_refused(server_->counts().joins);
+  if (clients_) {
+    const PeerServerCounts refused = Refused();
+    status.set_peers_refused(refused.refused + RefusedHandshakes());
+    status.set_calls_refused(refused.overloaded);
+    status.set_joins_refused(refused.joins);
     v1::Certificate& certificate = *status.mutable_certificate();
     for (const std::string& name : certificate_.names) certificate.add_names(name);
     certificate.set_sha256(certificate_.sha256);

@@ -72,10 +72,9 @@ Result<v1::VerifyReport> DaemonControl::VerifyIncident(const std::string& id) {
 }
 
 Result<v1::Incident> DaemonControl::PinIncident(const std::string& id, bool pinned) {
-  return Ask<v1::Incident>([=, this]() -> Result<v1::Incident> {
-    FFDC_ASSIGN(const v1::Incident* incident, daemon_.incidents().Pin(id, pinned));
-    return *incident;
-  });
+  return AskLater<v1::Incident>(
+      [=, this](const Answer<v1::Incident>& answer) { daemon_.cluster().PinIncident(id, pinned, answer); },
+      kStorePatience);
 }
 
 Result<v1::DeleteReport> DaemonControl::DeleteIncident(const std::string& id) {

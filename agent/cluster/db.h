@@ -54,6 +54,10 @@ class ClusterDb {
   // What is held is given up at once, and not held again.
   virtual void Release() = 0;
 
+  // Of etcds:// alone, as in DbOptions: good for each connection from now on; the present one stays.
+  virtual void SetTls(const std::string& /*ca*/, const std::string& /*certificate*/,
+                      const std::string& /*key*/) {}
+
   [[nodiscard]] virtual bool reachable() const = 0;
   [[nodiscard]] virtual const std::string& problem() const = 0;  // why not, or what was lost
   [[nodiscard]] virtual size_t pending() const = 0;              // keys that wait to be written

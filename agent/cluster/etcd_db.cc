@@ -51,12 +51,10 @@ class EtcdDb final : public ClusterDb {
       : prefix_("/ffdc/v1/" + options.cluster + "/"),
         targets_(std::move(targets)),
         loop_(loop),
-        callbacks_(std::move(callbacks)) {
-    if (options.url.starts_with("etcds:")) {
-      credentials_ = grpc::SslCredentials({options.ca, options.key, options.certificate});
-    } else {
-      credentials_ = grpc::InsecureChannelCredentials();
-    }
+        callbacks_(std::move(callbacks)),
+        is_tls_(options.url.starts_with("etcds:")) {
+    if (!is_tls_) credentials_ = grpc::InsecureChannelCredentials();
+    EtcdDb::SetTls(options.ca, options.certificate, options.key);
   }
 
   ~EtcdDb() override {
@@ -119,6 +117,10 @@ class EtcdDb final : public ClusterDb {
     Call<pb::LeaseRevokeRequest, pb::LeaseRevokeResponse>(
         request, [this](auto... a) { lease_->async()->LeaseRevoke(a...); },
         [](const grpc::Status&, const pb::LeaseRevokeResponse&) {});
+  }
+
+  void SetTls(const std::string& ca, const std::string& certificate, const std::string& key) override {
+    if (is_tls_) credentials_ = grpc::SslCredentials({ca, key, certificate});
   }
 
   bool reachable() const override { return reachable_; }
@@ -367,6 +369,7 @@ class EtcdDb final : public ClusterDb {
   const std::vector<std::string> targets_;
   EventLoop& loop_;
   DbCallbacks callbacks_;
+  const bool is_tls_;
   std::shared_ptr<grpc::ChannelCredentials> credentials_;
   std::shared_ptr<Outstanding> outstanding_ = std::make_shared<Outstanding>();
   std::shared_ptr<int> alive_ = std::make_shared<int>();

@@ -48,6 +48,10 @@ class Membership {
   // Of an incident that a person deleted: nodes that were away delete it once they see this.
   static std::string DeletedKey(const std::string& id) { return std::string(kDeleted) + id; }
   static constexpr const char* kDeleted = "deleted/";
+  // What a person said last of an incident: kPinnedValue, or anything else for unpinned.
+  static std::string PinKey(const std::string& id) { return std::string(kPins) + id; }
+  static constexpr const char* kPins = "pins/";
+  static constexpr const char* kPinnedValue = "pinned";
   static constexpr const char* kPrimaryKey = "primary";
 
  private:

@@ -53,6 +53,11 @@ class Clients final : public PeerClients {
     }
   }
 
+  void SetTls(TlsIdentity tls) override {
+    options_.tls = std::move(tls);
+    for (auto& [node, peer] : peers_) peer.stub = Connect(node, peer.address).stub;
+  }
+
   void Alert(const std::string& node, const v1::AlertRequest& request, Done<v1::AlertReply> done) override {
     Call<v1::AlertRequest, v1::AlertReply>(
         node, request, kAlertDeadline, [](auto* stub, auto... a) { stub->Alert(a...); }, std::move(done));

@@ -38,6 +38,9 @@ class PeerClients {
   // Node -> ip:port. Channels of others are closed, new ones begin to connect.
   virtual void SetPeers(const std::map<std::string, std::string>& addresses) = 0;
 
+  // Who this node is from now on: every channel connects anew.
+  virtual void SetTls(TlsIdentity tls) = 0;
+
   // A node that is none of the peers fails at once, as every done does later: on the loop's thread.
   virtual void Alert(const std::string& node, const v1::AlertRequest& request, Done<v1::AlertReply> done) = 0;
   virtual void Report(const std::string& node, const v1::CaptureReport& request,

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/fs.h"
+#include "base/mem_file.h"
 
 namespace ffdc {
 namespace {
@@ -15,37 +16,50 @@ Result<std::string> ReadPem(const std::string& path, const std::string& what) {
   return text;
 }
 
-}  // namespace
-
-Result<TlsIdentity> LoadTls(const std::string& ca_path, const std::string& certificate_path,
-                            const std::string& key_path, const std::string& node) {
-  TlsIdentity identity;
-  FFDC_ASSIGN(identity.ca, ReadPem(ca_path, "CA's certificate"));
-  FFDC_ASSIGN(identity.certificate, ReadPem(certificate_path, "node's certificate"));
-  FFDC_ASSIGN(identity.key, ReadPem(key_path, "node's private key"));
-  if (!ReadCertificate(identity.ca))
-    return Fail("tls.ca " + ca_path + " holds no certificate in PEM", EINVAL);
-  const auto facts = ReadCertificate(identity.certificate);
-  if (!facts) return Unexpected(facts.error().In("tls.cert " + certificate_path));
-  if (std::find(facts->names.begin(), facts->names.end(), node) == facts->names.end()) {
-    return Fail("tls.cert " + certificate_path + " is for '" +
+Result<> CheckCertificate(const v1::TlsFilesArgs& args, const v1::TlsFiles& files) {
+  const std::string& path = args.certificate_path();
+  if (!ReadCertificate(files.ca()))
+    return Fail("tls.ca " + args.ca_path() + " holds no certificate in PEM", EINVAL);
+  const auto facts = ReadCertificate(files.certificate());
+  if (!facts) return Unexpected(facts.error().In("tls.cert " + path));
+  if (std::find(facts->names.begin(), facts->names.end(), args.node()) == facts->names.end()) {
+    return Fail("tls.cert " + path + " is for '" +
                     (facts->names.empty() ? std::string("nobody") : facts->names.front()) +
-                    "', not for this node '" + node + "': issue one with the DNS name " + node,
+                    "', not for this node '" + args.node() + "': issue one with the DNS name " + args.node(),
                 EINVAL);
   }
   if (facts->expired)
-    return Fail("tls.cert " + certificate_path + " expired at " + facts->not_after + ": issue a new one",
-                EINVAL);
-  if (const auto key = CheckKeyOf(identity.certificate, identity.key); !key)
-    return Unexpected(key.error().In("tls.key " + key_path + " of tls.cert " + certificate_path));
-  return identity;
+    return Fail("tls.cert " + path + " expired at " + facts->not_after + ": issue a new one", EINVAL);
+  if (const auto key = CheckKeyOf(files.certificate(), files.key()); !key)
+    return Unexpected(key.error().In("tls.key " + args.key_path() + " of tls.cert " + path));
+  return {};
 }
 
-Result<std::string> LoadCaKey(const std::string& key_path, const std::string& ca_pem) {
-  FFDC_ASSIGN(std::string key, ReadPem(key_path, "CA's private key"));
-  if (const auto checked = CheckKeyOf(ca_pem, key); !checked)
-    return Unexpected(checked.error().In("tls.ca_key " + key_path + " of tls.ca"));
-  return key;
+}  // namespace
+
+Result<v1::TlsFiles> LoadTls(const v1::TlsFilesArgs& args) {
+  v1::TlsFiles files;
+  FFDC_ASSIGN(*files.mutable_ca(), ReadPem(args.ca_path(), "CA's certificate"));
+  FFDC_ASSIGN(*files.mutable_certificate(), ReadPem(args.certificate_path(), "node's certificate"));
+  FFDC_ASSIGN(*files.mutable_key(), ReadPem(args.key_path(), "node's private key"));
+  FFDC_TRY(CheckCertificate(args, files));
+  if (args.ca_key_path().empty()) return files;
+  FFDC_ASSIGN(*files.mutable_ca_key(), ReadPem(args.ca_key_path(), "CA's private key"));
+  if (const auto key = CheckKeyOf(files.ca(), files.ca_key()); !key)
+    return Unexpected(key.error().In("tls.ca_key " + args.ca_key_path() + " of tls.ca"));
+  return files;
+}
+
+WorkerTasks TlsTasks() {
+  WorkerTasks tasks;
+  tasks["peer.tls"] = [](std::string_view, std::span<const int> fds) -> Result<std::string> {
+    v1::TlsFilesArgs args;
+    FFDC_TRY(ReadMessage(fds[0], &args));
+    FFDC_ASSIGN(const v1::TlsFiles files, LoadTls(args));
+    FFDC_TRY(WriteMessage(fds[0], files));
+    return std::string();
+  };
+  return tasks;
 }
 
 }  // namespace ffdc

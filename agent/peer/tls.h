@@ -5,7 +5,9 @@
 #include <string>
 
 #include "base/certificate.h"
+#include "base/launcher.h"
 #include "base/result.h"
+#include "ffdc/v1/peer.pb.h"
 
 namespace ffdc {
 
@@ -15,12 +17,11 @@ struct TlsIdentity {
   std::string key;
 };
 
-// Reads the three files, and checks that the certificate is for `node` and good now. Blocks: at the start
-// only.
-Result<TlsIdentity> LoadTls(const std::string& ca_path, const std::string& certificate_path,
-                            const std::string& key_path, const std::string& node);
-// The private key of the (first) CA in ca_pem: with it this node can sign for others. Blocks: at the start
-// only.
-Result<std::string> LoadCaKey(const std::string& key_path, const std::string& ca_pem);
+// Reads the files, and checks that they belong together and that the certificate is for this node and good
+// now; with the CA's private key this node can sign for others. Blocks: at the start and in workers only.
+Result<v1::TlsFiles> LoadTls(const v1::TlsFilesArgs& args);
+
+// "peer.tls": a TlsFilesArgs in a memory file (base/mem_file.h), which becomes the TlsFiles.
+WorkerTasks TlsTasks();
 
 }  // namespace ffdc

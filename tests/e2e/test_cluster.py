@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several nodes: a failure on one is captured by all of them, whatever else has failed."""
 
+import hashlib
 import json
 import os
 import signal
@@ -90,6 +91,37 @@ class CaptureTest(ClusterTest):
         c.start()
         wait_for(lambda: not c.incidents(), "the incident to be gone from c")
         self.assertEqual(self.stored_nodes(incident_id), [])
+
+    def test_pinned_everywhere_also_where_a_node_was_away(self):
+        a, b, c = self.cluster(config={"incident": {"quiet_after": "2s"}})
+        self.disks["a"].lose_and_fail()
+        incident_id = self.one_incident(a)["id"]
+        self.wait_all_stored(a, incident_id, "abc")
+
+        def pinned(agent):
+            return agent.incident(incident_id).get("pinned", False)
+        self.assertEqual(b.ctl("incident", "pin", incident_id[:18]).returncode, 0)
+        for agent in (a, b, c):
+            wait_for(lambda: pinned(agent), f"node {agent.node} to hear that it is pinned")
+        wait_for(lambda: agent.incident(incident_id)["state"] == "CLOSED", "the end of the incident")
+        refused = a.ctl("incident", "delete", incident_id, "--yes")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("is pinned", refused.stderr)
+        self.assertTrue(stored_json(self, incident_id, "incident.json")["pinned"])
+        self.assertEqual(a.stop(), 0)
+        self.assertEqual(c.ctl("incident", "unpin", incident_id).returncode, 0)
+        wait_for(lambda: not pinned(b), "b to hear that it is not pinned any more")
+        self.assertFalse(pinned(c))
+        a.start()
+        wait_for(lambda: not pinned(a), "a to hear of it when it is back")
+        # A node's own copy, by which its retention goes, says it too.
+        self.assertEqual(b.ctl("incident", "pin", incident_id).returncode, 0)
+        wait_for(lambda: pinned(c), "c to hear that it is pinned again")
+        time.sleep(2)  # its index is written behind
+        self.assertEqual([agent.stop() for agent in (a, b, c)], [0, 0, 0])
+        self.etcd[0].kill()
+        c.start()
+        self.assertTrue(pinned(c))
 
     def test_dump_of_all_and_of_some_nodes(self):
         a, _, _ = self.cluster(with_disk="")
@@ -183,9 +215,18 @@ class AbsentNodeTest(ClusterTest):
                 listed = agent.ctl_json("incident", "list")
                 self.assertLess(time.monotonic() - begun, 5)
                 self.assertTrue([n for n in listed["unanswered"] if n.startswith("b: ")], listed["unanswered"])
+            # It is tried with one alert at a time, however many it misses.
+            sent = int(a.status()["cluster_status"]["alerts_sent"])
+            dumps = [a.ctl_json("dump", "--all", "--reason", f"look {i}")["id"] for i in range(10)]
+            # Each to c; to b one after the other, for half a second each.
+            self.assertLessEqual(int(a.status()["cluster_status"]["alerts_sent"]) - sent, len(dumps) + 6)
+            for dump in dumps:
+                wait_for(lambda: self.captures(a, dump).get("b", {}).get("state") == "UNREACHED",
+                         "a to tell that b was not alerted")
         finally:
             os.kill(b.process.pid, signal.SIGCONT)
-        self.wait_all_stored(a, incident_id, "abc", timeout=60)
+        for missed in [incident_id, *dumps]:
+            self.wait_all_stored(a, missed, "abc", timeout=60)
 
 
 class DbTest(ClusterTest):
@@ -284,6 +325,33 @@ class TrustTest(ClusterTest):
     def setUp(self):
         super().setUp()
         self.net.hub_host = self.net.join("caller", 200)
+
+    def served(self, agent):
+        """SHA-256 of the certificate that a node shows to whoever connects now."""
+        pem = subprocess.run([*inside(self.net.hub_host), "openssl", "s_client", "-connect",
+                              f"{address(agent.number)}:{PORT}"], input="", capture_output=True, text=True, timeout=60)
+        der = subprocess.run(["openssl", "x509", "-outform", "DER"], input=pem.stdout.encode(), capture_output=True,
+                             check=False).stdout
+        return hashlib.sha256(der).hexdigest()
+
+    def test_a_new_certificate_is_used_without_a_restart(self):
+        a, b = self.cluster("ab")
+        old = nodes_of(a)["b"]["certificate_sha256"]
+        self.assertEqual(self.served(b), old)
+        cert, _ = self.ca.issue("b")
+        wait_for(lambda: nodes_of(a)["b"]["certificate_sha256"] != old, "b's new certificate to be known", 60)
+        self.assertEqual(self.served(b), nodes_of(a)["b"]["certificate_sha256"])
+        self.assertIn("has a new certificate", b.log())
+        self.wait_connected("ab")
+        self.disks["a"].lose_and_fail()
+        self.wait_all_stored(a, self.one_incident(a, "io.error")["id"], "ab")
+        # One that makes no sense changes nothing, and is told of.
+        with open(cert, "w", encoding="ascii") as file:
+            file.write("nonsense")
+        said = wait_for(lambda: [p for p in b.problems() if "goes on with the certificate that it has" in p],
+                        "b to tell of it", 60)
+        self.assertIn(cert, said[0])
+        self.assertEqual(self.call(b, self.ca.issue("a"), "ping", "default"), (0, ["ok"]))
 
     def test_certificates(self):
         a, _ = self.cluster("ab", with_disk="")
