@@ -82,7 +82,7 @@ class Child {
 
 class Bench {
  public:
-  explicit Bench(testing::LoopDevice loop) : loop_(std::move(loop)) {}
+  explicit Bench(fakes::LoopDevice loop) : loop_(std::move(loop)) {}
 
   Result<Cost> Ours() {
     uint64_t records = 0;
@@ -170,7 +170,7 @@ class Bench {
     return static_cast<double>(stats.run_time_ns) / static_cast<double>(stats.runs);
   }
 
-  testing::LoopDevice loop_;
+  fakes::LoopDevice loop_;
   uint64_t records_ = 0;
   std::string shares_;
 };
@@ -196,8 +196,7 @@ Result<> Run() {
   const Fd statistics(bpf_enable_stats(BPF_STATS_RUN_TIME));
   if (!statistics.valid()) return FailErrno("cannot count the run time of BPF programs: this needs root");
   const std::filesystem::path backing = "/dev/shm/ffdc-bpf-cost-" + std::to_string(getpid()) + ".img";
-  FFDC_ASSIGN(auto loop,
-              testing::LoopDevice::Create(backing, kDeviceBytes, testing::LoopDevice::Io::kBuffered));
+  FFDC_ASSIGN(auto loop, fakes::LoopDevice::Create(backing, kDeviceBytes, fakes::LoopDevice::Io::kBuffered));
   std::filesystem::resize_file(backing, 0);
   // The loop device keeps it alive; pages that exist make reads cost what they should.
   std::ofstream(backing, std::ios::binary) << std::string(kDeviceBytes, 'x');

@@ -79,12 +79,19 @@ class RealAgents(Measurement):
         self.failed_s = self.time_until_failed(names)
 
     def time_until_failed(self, names):
-        """From the last node's death until every other shows the incident of it."""
+        """From the last node's death until each other one has stopped its history because of it."""
+        begun_ns = time.monotonic_ns()
         self.nodes[names[-1]].kill()
-        begun = time.monotonic()
-        for name in names[:-1]:
-            wait_for(lambda: of_kind(self.nodes[name], "node.failed"), f"{name} to know of the dead node", 60, poll=0.05)
-        return time.monotonic() - begun
+        teller = wait_for(lambda: next((self.nodes[n] for n in names[:-1] if of_kind(self.nodes[n], "node.failed")), None),
+                          "anybody to know of the dead node", 60, poll=0.5)
+        incident_id = of_kind(teller, "node.failed")[0]["id"]
+
+        def all_stored():
+            stored = [n for n, c in self.captures(teller, incident_id).items() if c["state"] == "STORED"]
+            return sorted(stored) == sorted(names[:-1])
+        wait_for(all_stored, "every capture of the dead node's incident", 300, poll=0.5)
+        frozen_ns = [int(self.manifest(incident_id, n)["frozen_mono_ns"]) for n in names[:-1]]
+        return (max(frozen_ns) - begun_ns) / 1e9
 
 
 class LightAgents(Measurement):
