@@ -30,6 +30,8 @@ foreach(name ffdc/v1/control ffdc/v1/peer etcd/rpc)
 endforeach()
 
 add_library(ffdc_proto STATIC ${PROTO_SOURCES})
+# Generated sources all use the same private names.
+set_target_properties(ffdc_proto PROPERTIES UNITY_BUILD OFF)
 target_include_directories(ffdc_proto SYSTEM PUBLIC ${PROTO_OUT})
 target_link_libraries(ffdc_proto PUBLIC protobuf::libprotobuf)
 add_library(ffdc_grpc STATIC ${GRPC_SOURCES})

@@ -9,6 +9,9 @@
 
 namespace ffdc {
 
+inline constexpr uint64_t kSectorBytes =
+    512;  // sector_t, whatever blocks the disk has (include/linux/blk_types.h)
+
 std::string BlockOpName(uint8_t op);          // REQ_OP_*: "read", "flush", ...
 std::string BlockStatusName(uint8_t status);  // blk_status_t: "ok", else as dmesg says it: "I/O error", ...
 

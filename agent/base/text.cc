@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 
 namespace ffdc {
 namespace {
@@ -32,6 +33,12 @@ std::string_view NextLine(std::string_view& text) {
 std::string_view Trim(std::string_view text) {
   while (!text.empty() && IsBlank(text.front())) text.remove_prefix(1);
   while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+std::string SecondsText(uint64_t ns) {
+  char text[32];
+  (void)snprintf(text, sizeof text, "%.1f", static_cast<double>(ns) / 1e9);
   return text;
 }
 

@@ -2,8 +2,11 @@
 // Cuts text of the kernel and of processes into lines, words and numbers.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +28,20 @@ std::string_view NextWord(std::string_view& text);
 // Cuts the next line off the front of `text`, without its newline.
 std::string_view NextLine(std::string_view& text);
 std::string_view Trim(std::string_view text);
+// Whether `text` has one of the words, anywhere.
+inline bool HasAny(std::string_view text, const auto& words) {
+  return std::any_of(std::begin(words), std::end(words),
+                     [&](std::string_view word) { return text.find(word) != std::string_view::npos; });
+}
+
+// What stands in a field of fixed size, up to its first NUL.
+template <size_t kSize>
+std::string FixedText(const char (&text)[kSize]) {
+  return {text, std::find(text, text + kSize, '\0')};
+}
+
+// "1.5": seconds, to a tenth.
+std::string SecondsText(uint64_t ns);
 
 // "\xNN", as the kernel's log and systemd's unit names have it, as the byte it stands for.
 std::string UndoHexEscapes(std::string_view text);

@@ -74,12 +74,12 @@ constexpr std::array kDeviceAttributes{"state",
                                        "fast_io_fail_tmo",
                                        "numa_node",
                                        "status"};
-struct Folder {
+struct StateFolder {
   const char* name;
   int depth;
 };
-constexpr std::array kFolders{Folder{"queue", 2}, Folder{"mq", 2}, Folder{"dm", 1}, Folder{"md", 2},
-                              Folder{"loop", 1}};
+constexpr std::array kStateFolders{StateFolder{"queue", 2}, StateFolder{"mq", 2}, StateFolder{"dm", 1},
+                                   StateFolder{"md", 2}, StateFolder{"loop", 1}};
 // Documentation/block/stat.rst
 constexpr std::array kStatFields{"read_ios",       "read_merges",     "read_sectors",     "read_ticks_ms",
                                  "write_ios",      "write_merges",    "write_sectors",    "write_ticks_ms",
@@ -184,7 +184,7 @@ uint64_t FormatSysfs(const BlockNode& node, JsonLine& line) {
   for (const char* name : kDeviceAttributes) {
     reader.File(node.folder / "device" / name, std::string("device/") + name);
   }
-  for (const Folder& folder : kFolders) {
+  for (const StateFolder& folder : kStateFolders) {
     reader.Folder(node.folder / folder.name, std::string(folder.name) + "/", folder.depth);
   }
   line.EndObject();
@@ -244,8 +244,8 @@ void WriteStates(CollectContext& context, const BlockStack& stack, const fs::pat
   }
 }
 
-Result<> Collect(CollectContext& context) { return CollectBlockState(context, {}); }
-FFDC_REGISTER_COLLECTOR("block_state", std::chrono::seconds(5), Collect);
+Result<> CollectorBlockState(CollectContext& context) { return CollectBlockState(context, {}); }
+FFDC_REGISTER_COLLECTOR("block_state", std::chrono::seconds(5), CollectorBlockState);
 
 }  // namespace
 

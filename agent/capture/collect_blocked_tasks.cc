@@ -31,8 +31,8 @@ Result<> CopyIterator(int link_fd, CaptureFile& file) {
   return copied;
 }
 
-Result<> Collect(CollectContext& context) { return CollectBlockedTasks(context, {}); }
-FFDC_REGISTER_COLLECTOR("blocked_tasks", std::chrono::seconds(5), Collect);
+Result<> CollectorBlockedTasks(CollectContext& context) { return CollectBlockedTasks(context, {}); }
+FFDC_REGISTER_COLLECTOR("blocked_tasks", std::chrono::seconds(5), CollectorBlockedTasks);
 
 }  // namespace
 

@@ -135,7 +135,7 @@ class SampleWriter {
   HistoryValues last_;
 };
 
-Result<> Collect(CollectContext& context) {
+Result<> CollectorHistory1hz(CollectContext& context) {
   FFDC_ASSIGN(CaptureFile * file, context.Create("history.jsonl"));
   SampleWriter writer(*file);
   writer.Header();
@@ -171,7 +171,7 @@ Result<> Collect(CollectContext& context) {
   if (!decoded) return Unexpected(decoded.error().In("the frozen 1 Hz history cannot be read to its end"));
   return measured;
 }
-FFDC_REGISTER_COLLECTOR("history_1hz", std::chrono::seconds(5), Collect);
+FFDC_REGISTER_COLLECTOR("history_1hz", std::chrono::seconds(5), CollectorHistory1hz);
 
 }  // namespace
 

@@ -168,8 +168,8 @@ void ReportLosses(CollectContext& context, const IoHistory& history, uint64_t cu
   }
 }
 
-Result<> Collect(CollectContext& context) { return CollectIoHistory(context, {}); }
-FFDC_REGISTER_COLLECTOR("io_history", std::chrono::seconds(5), Collect);
+Result<> CollectorIoHistory(CollectContext& context) { return CollectIoHistory(context, {}); }
+FFDC_REGISTER_COLLECTOR("io_history", std::chrono::seconds(5), CollectorIoHistory);
 
 }  // namespace
 

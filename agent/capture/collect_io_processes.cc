@@ -79,8 +79,8 @@ Result<> WriteProcesses(CollectContext& context, const KernelRoots& roots) {
   return {};
 }
 
-Result<> Collect(CollectContext& context) { return CollectIoProcesses(context, {}); }
-FFDC_REGISTER_COLLECTOR("io_processes", std::chrono::seconds(5), Collect);
+Result<> CollectorIoProcesses(CollectContext& context) { return CollectIoProcesses(context, {}); }
+FFDC_REGISTER_COLLECTOR("io_processes", std::chrono::seconds(5), CollectorIoProcesses);
 
 }  // namespace
 

@@ -56,8 +56,8 @@ void ReportLosses(CollectContext& context, const KmsgEnd& end, uint64_t cut) {
   }
 }
 
-Result<> Collect(CollectContext& context) { return CollectKernelLog(context, {}); }
-FFDC_REGISTER_COLLECTOR("kernel_log", std::chrono::seconds(5), Collect);
+Result<> CollectorKernelLog(CollectContext& context) { return CollectKernelLog(context, {}); }
+FFDC_REGISTER_COLLECTOR("kernel_log", std::chrono::seconds(5), CollectorKernelLog);
 
 }  // namespace
 

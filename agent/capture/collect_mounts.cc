@@ -13,8 +13,8 @@
 namespace ffdc {
 namespace {
 
-Result<> Collect(CollectContext& context) { return CollectMounts(context, {}); }
-FFDC_REGISTER_COLLECTOR("mounts", std::chrono::seconds(3), Collect);
+Result<> CollectorMounts(CollectContext& context) { return CollectMounts(context, {}); }
+FFDC_REGISTER_COLLECTOR("mounts", std::chrono::seconds(3), CollectorMounts);
 
 }  // namespace
 

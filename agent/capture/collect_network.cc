@@ -208,8 +208,8 @@ Result<> WriteSockets(CollectContext& context, const KernelRoots& roots) {
   return file->Close();
 }
 
-Result<> Collect(CollectContext& context) { return CollectNetwork(context, {}); }
-FFDC_REGISTER_COLLECTOR("network", std::chrono::seconds(3), Collect);
+Result<> CollectorNetwork(CollectContext& context) { return CollectNetwork(context, {}); }
+FFDC_REGISTER_COLLECTOR("network", std::chrono::seconds(3), CollectorNetwork);
 
 }  // namespace
 

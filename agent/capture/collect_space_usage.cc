@@ -24,8 +24,8 @@ constexpr size_t kMaxFolders = 100;
 constexpr int64_t kRecentNs = 3'600'000'000'000;
 constexpr std::string_view kMountPrefix = "mount:";
 
-Result<> Collect(CollectContext& context) { return CollectSpaceUsage(context, {}); }
-FFDC_REGISTER_COLLECTOR("space_usage", std::chrono::seconds(25), Collect);
+Result<> CollectorSpaceUsage(CollectContext& context) { return CollectSpaceUsage(context, {}); }
+FFDC_REGISTER_COLLECTOR("space_usage", std::chrono::seconds(25), CollectorSpaceUsage);
 
 // The mount points that this node's events of the kind name; of one that is mounted at several, the first.
 std::vector<std::string> FullPoints(const v1::CaptureJob& job) {

@@ -49,8 +49,8 @@ Result<> CopySection(const std::filesystem::path& path, bool highlights_only, Ca
   });
 }
 
-Result<> Collect(CollectContext& context) { return CollectSystem(context, {}); }
-FFDC_REGISTER_COLLECTOR("system", std::chrono::seconds(3), Collect);
+Result<> CollectorSystem(CollectContext& context) { return CollectSystem(context, {}); }
+FFDC_REGISTER_COLLECTOR("system", std::chrono::seconds(3), CollectorSystem);
 
 }  // namespace
 

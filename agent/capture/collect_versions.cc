@@ -8,7 +8,7 @@
 namespace ffdc {
 namespace {
 
-Result<> Collect(CollectContext& context) {
+Result<> CollectorVersions(CollectContext& context) {
   // A manifest with nothing else in it: the same field names as in manifest.json.
   v1::Manifest manifest;
   *manifest.mutable_versions() = context.job().manifest().versions();
@@ -18,7 +18,7 @@ Result<> Collect(CollectContext& context) {
   file->Write(json);
   return {};
 }
-FFDC_REGISTER_COLLECTOR("versions", std::chrono::seconds(2), Collect);
+FFDC_REGISTER_COLLECTOR("versions", std::chrono::seconds(2), CollectorVersions);
 
 }  // namespace
 }  // namespace ffdc

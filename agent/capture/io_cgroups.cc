@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kMaxCgroups = 20'000;
-constexpr int kMaxDepth = 32;
+constexpr int kMaxCgroupDepth = 32;
 
 // Has "blkio" among the options of a cgroup v1 mount.
 bool HasBlkio(const Mount& mount) {
@@ -58,7 +58,7 @@ class CgroupWalk {
     for (const std::string& entry : FolderEntries(folder)) {
       std::error_code error;
       if (!fs::is_directory(fs::symlink_status(folder / entry, error)) || error) continue;
-      if (++seen_ > kMaxCgroups || depth >= kMaxDepth) {
+      if (++seen_ > kMaxCgroups || depth >= kMaxCgroupDepth) {
         ++left_out_;
         continue;
       }

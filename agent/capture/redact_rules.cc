@@ -18,7 +18,7 @@ constexpr size_t kMaxPatterns = 64;
 constexpr size_t kMaxRegexBytes = 1024;
 constexpr int64_t kMaxRegexMemory = 1 << 20;
 constexpr size_t kMaxNames = 1024;
-constexpr size_t kMaxNameBytes = 253;
+constexpr size_t kMaxHostNameBytes = 253;
 constexpr size_t kMinSecretBytes = 16;
 
 constexpr char kPrivateKeys[] = "private_keys";
@@ -74,14 +74,14 @@ std::string HostName(std::string_view text) {
   const bool good = std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
   });
-  if (!good || name.empty() || name.size() > kMaxNameBytes || name.front() == '.' || name.back() == '.')
+  if (!good || name.empty() || name.size() > kMaxHostNameBytes || name.front() == '.' || name.back() == '.')
     return {};
   return name;
 }
 
-class Reader {
+class RulesReader {
  public:
-  explicit Reader(const std::string& origin) : origin_(origin) {}
+  explicit RulesReader(const std::string& origin) : origin_(origin) {}
 
   Result<RedactRules> Read(std::string_view text) {
     if (const auto unreadable = FindUnreadable(text)) return Bad(unreadable->line, unreadable->why);
@@ -233,7 +233,7 @@ class Reader {
 }  // namespace
 
 Result<RedactRules> ParseRedactRules(std::string_view toml_text, const std::string& origin) {
-  return Reader(origin).Read(toml_text);
+  return RulesReader(origin).Read(toml_text);
 }
 
 }  // namespace ffdc

@@ -17,9 +17,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds kDeadline{10000};
-constexpr milliseconds kFirstRetry{1000};
-constexpr milliseconds kLastRetry{300000};
+constexpr milliseconds kIndexDeadline{10000};
+constexpr milliseconds kFirstIndexRetry{1000};
+constexpr milliseconds kLastIndexRetry{300000};
 // Bounds what one transaction holds in memory; a single incident may be longer.
 constexpr size_t kMaxBatchBytes = 1u << 20;
 
@@ -29,7 +29,7 @@ class SqliteIndex final : public IncidentIndex {
 
   Result<std::vector<v1::Incident>> Load() override {
     FFDC_ASSIGN(const Fd content_fd, MemFile());
-    const auto report = launcher_.RunToEnd({"index.load", path_, {content_fd.get()}, kDeadline});
+    const auto report = launcher_.RunToEnd({"index.load", path_, {content_fd.get()}, kIndexDeadline});
     if (report.outcome != WorkerOutcome::kOk) {
       damage_ = "cannot load the incident index " + path_ + ": " + report.error;
       return Fail(damage_);
@@ -83,7 +83,7 @@ class SqliteIndex final : public IncidentIndex {
     FFDC_ASSIGN(const Fd argument, MemFile(batch));
     FFDC_ASSIGN(Lifeline lifeline, Lifeline::Create());
     given_up_.reset();
-    launcher_.Submit({"index.apply", {}, {argument.get(), lifeline.worker_end()}, kDeadline},
+    launcher_.Submit({"index.apply", {}, {argument.get(), lifeline.worker_end()}, kIndexDeadline},
                      [this, alive = std::weak_ptr<bool>(alive_)](const WorkerReport& report) {
                        if (!alive.expired()) Ended(report);
                      });
@@ -96,7 +96,7 @@ class SqliteIndex final : public IncidentIndex {
     if (report.outcome == WorkerOutcome::kOk) {
       writing_.clear();
       write_problem_.clear();
-      retry_after_ = kFirstRetry;
+      retry_after_ = kFirstIndexRetry;
       if (!report.reply.empty()) damage_ = report.reply;
       Flush();
       return;
@@ -106,11 +106,11 @@ class SqliteIndex final : public IncidentIndex {
     writing_.clear();
     // Each try on a disk that hangs may leave a worker behind: go to the longest pause at once.
     if (report.outcome == WorkerOutcome::kAbandoned) {
-      retry_after_ = kLastRetry;
+      retry_after_ = kLastIndexRetry;
       given_up_ = std::move(writer_);
     }
     retry_at_ = steady_clock::now() + retry_after_;
-    retry_after_ = std::min(retry_after_ * 2, kLastRetry);
+    retry_after_ = std::min(retry_after_ * 2, kLastIndexRetry);
   }
 
   std::string path_;
@@ -121,7 +121,7 @@ class SqliteIndex final : public IncidentIndex {
   std::string damage_;
   std::optional<Lifeline> writer_;    // of the worker that writes, or wrote last
   std::optional<Lifeline> given_up_;  // of one that hangs
-  milliseconds retry_after_ = kFirstRetry;
+  milliseconds retry_after_ = kFirstIndexRetry;
   steady_clock::time_point retry_at_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

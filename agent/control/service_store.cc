@@ -14,7 +14,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr size_t kChunkBytes = 64u << 10;
+constexpr size_t kLsChunkBytes = 64u << 10;
 constexpr uint32_t kMaxProgressBytes = 4u << 20;
 constexpr size_t kMaxUrlBytes = 4096;
 
@@ -48,7 +48,7 @@ grpc::Status ControlService::RunStoreWork(const grpc::ServerContext& context, St
   auto running = backend_.RunStoreWork(work, from_url, to_url);
   if (!running) return ToStatus(running.error());
   std::string bytes;
-  std::string chunk(kChunkBytes, '\0');
+  std::string chunk(kLsChunkBytes, '\0');
   auto last_data_at = steady_clock::now();
   for (;;) {
     if (Ended(context)) return grpc::Status::CANCELLED;  // the pipe's reader goes, and the work with it

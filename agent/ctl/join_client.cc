@@ -75,7 +75,7 @@ Result<std::vector<std::string>> ShownBy(const Fd& fd, const Endpoint& server) {
   return shown;
 }
 
-void Ignore(gpr_log_func_args* /*args*/) {}
+void IgnoreLog(gpr_log_func_args* /*args*/) {}
 
 std::string Words(const grpc::Status& status, const Endpoint& server) {
   switch (status.error_code()) {
@@ -116,7 +116,7 @@ Result<TrustedServer> MeetServer(const Endpoint& server, const std::string& ca_s
 
 Result<v1::JoinReply> AskToJoin(const Endpoint& server, const TrustedServer& trusted,
                                 const v1::JoinRequest& request) {
-  gpr_set_log_function(Ignore);  // what goes wrong is told once, by us
+  gpr_set_log_function(IgnoreLog);  // what goes wrong is told once, by us
   grpc::ChannelArguments arguments;
   arguments.SetSslTargetNameOverride(trusted.name);
   const auto channel =

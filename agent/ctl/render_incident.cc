@@ -14,7 +14,7 @@
 namespace ffdc::ctl {
 namespace {
 
-constexpr size_t kIndent = 2;
+constexpr size_t kRowIndent = 2;
 constexpr int kMaxFirstFailures = 8;
 constexpr int kMaxLastIos = 16;
 
@@ -75,7 +75,7 @@ std::string Clients(const v1::Incident& incident, const Page& page) {
                FormatPlural(client.failures(), "failure", "failures"),
                {cgroup, Style::kDim}});
   }
-  return table.Render(page.paint, kIndent);
+  return table.Render(page.paint, kRowIndent);
 }
 
 std::string ErrorCounts(const v1::Incident& incident, const Page& page) {
@@ -92,7 +92,7 @@ std::string ErrorCounts(const v1::Incident& incident, const Page& page) {
   Table table({{"", Align::kRight}, {""}, {"", Align::kLeft, 20}});
   for (const Key& key : order)
     table.Add({{FormatCount(counts[key]), Style::kBold}, key.first, {key.second, Style::kRed}});
-  return table.empty() ? "" : table.Render(page.paint, kIndent);
+  return table.empty() ? "" : table.Render(page.paint, kRowIndent);
 }
 
 std::string OpText(const v1::FailedIo& io) {
@@ -129,13 +129,13 @@ std::string FirstFailures(const v1::Incident& incident, const Page& page) {
   int shown = 0;
   for (const v1::Event* event : InOrder(incident)) {
     for (const v1::FailedIo& io : event->evidence()) {
-      if (shown++ == kMaxFirstFailures) return table.Render(page.paint, kIndent);
+      if (shown++ == kMaxFirstFailures) return table.Render(page.paint, kRowIndent);
       table.Add({FormatTimeOfDay(io.time_wall_ns()).substr(0, 12), io.device(), OpText(io),
                  std::to_string(io.sector()), FormatBytes(io.len_bytes()), FormatSpan(io.latency_ns()),
                  Cell(io.status(), Style::kRed), io.client().name()});
     }
   }
-  return table.empty() ? "" : table.Render(page.paint, kIndent);
+  return table.empty() ? "" : table.Render(page.paint, kRowIndent);
 }
 
 const v1::Manifest* WithLastIos(const v1::IncidentDetail& detail) {
@@ -175,7 +175,7 @@ std::string LastIos(const v1::Manifest& manifest, const Page& page) {
                {FormatSpan(io.latency_ns()), style},
                {io.status(), style}});
   }
-  return table.Render(page.paint, kIndent);
+  return table.Render(page.paint, kRowIndent);
 }
 
 std::string Device(const v1::Subject& subject) {
@@ -225,7 +225,7 @@ std::string Captures(const v1::Incident& incident, const Page& page) {
                {collectors, capture.collectors_failed() > 0 ? Style::kYellow : Style::kPlain},
                capture.where() + (capture.stored_by().empty() ? "" : " by node " + capture.stored_by())});
   }
-  std::string text = table.Render(page.paint, kIndent);
+  std::string text = table.Render(page.paint, kRowIndent);
   for (const v1::Capture& capture : incident.captures()) {
     if (!capture.error().empty()) text += Note(capture.node(), capture.error(), Style::kRed, page);
   }
@@ -245,7 +245,7 @@ std::string Collectors(const v1::Manifest& manifest, const Page& page) {
     if (!result.error().empty())
       errors += Note(result.name(), result.error(), StyleOf(result.outcome()), page);
   }
-  return table.empty() ? "  none ran\n" : table.Render(page.paint, kIndent) + errors;
+  return table.empty() ? "  none ran\n" : table.Render(page.paint, kRowIndent) + errors;
 }
 
 // Who can open it. Empty: anybody.

@@ -14,10 +14,10 @@ namespace {
 
 constexpr const char* kName = "baselines.pb";
 constexpr size_t kMaxFileBytes = 16u << 20;
-constexpr std::chrono::milliseconds kDeadline{10000};
+constexpr std::chrono::milliseconds kFileDeadline{10000};
 constexpr uint64_t kSaveEveryNs = 300ull * kNsPerSecond;
 // Each try on a disk that hangs may leave a worker behind.
-constexpr uint64_t kAfterHangNs = 3600ull * kNsPerSecond;
+constexpr uint64_t kFileAfterHangNs = 3600ull * kNsPerSecond;
 
 // argument: the path. fds[0]: the reply, Baselines. Replies with what was damaged and set aside,
 // or nothing.
@@ -90,7 +90,7 @@ void BaselineFile::Load(std::function<void(const v1::Baselines&)> loaded) {
     return;
   }
   const auto content = std::make_shared<const Fd>(std::move(*made));
-  world_.submit({"baselines.load", path_, {content->get()}, kDeadline},
+  world_.submit({"baselines.load", path_, {content->get()}, kFileDeadline},
                 [this, content, loaded = std::move(loaded),
                  alive = std::weak_ptr<bool>(alive_)](const WorkerReport& report) {
                   if (alive.expired()) return;
@@ -117,12 +117,12 @@ void BaselineFile::Save(const v1::Baselines& baselines) {
   const auto content = MemFile(baselines);
   if (!content) return spdlog::error("cannot save {}: {}", path_, content.error().message);
   saving_ = true;
-  world_.submit({"baselines.save", path_, {content->get()}, kDeadline},
+  world_.submit({"baselines.save", path_, {content->get()}, kFileDeadline},
                 [this, alive = std::weak_ptr<bool>(alive_)](const WorkerReport& report) {
                   if (alive.expired()) return;
                   saving_ = false;
                   if (report.outcome == WorkerOutcome::kAbandoned)
-                    next_ns_ = world_.clock->MonotonicNs() + kAfterHangNs;
+                    next_ns_ = world_.clock->MonotonicNs() + kFileAfterHangNs;
                   if (report.outcome != WorkerOutcome::kOk)
                     spdlog::warn("cannot save {}: {}", path_, report.error);
                 });

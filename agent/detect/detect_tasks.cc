@@ -19,6 +19,7 @@
 #include <memory>
 
 #include "base/block_dev.h"
+#include "base/block_words.h"
 #include "base/fd.h"
 #include "base/fs.h"
 #include "base/progress.h"
@@ -28,7 +29,6 @@
 namespace ffdc {
 namespace {
 
-constexpr uint64_t kSectorBytes = 512;
 constexpr size_t kMaxOutputBytes = 64u << 10;
 
 // --- filesystems ---

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/block_dev.h"
+#include "base/block_words.h"
 #include "detect/nvme_words.h"
 #include "detect/open_events.h"
 #include "detect/scsi_words.h"
@@ -15,9 +16,8 @@ namespace ffdc {
 namespace {
 
 constexpr size_t kMaxSayings = 512;
-constexpr uint64_t kSectorBytes = 512;
 // Between a command's end and the end of its request lie softirqs and, of multipath, a work queue.
-constexpr uint64_t kSlackNs = 100'000'000;
+constexpr uint64_t kMatchSlackNs = 100'000'000;
 // How long before a failure of unknown length its device may have spoken.
 constexpr uint64_t kUntimedNs = 2'000'000'000;
 
@@ -60,8 +60,9 @@ bool DeviceSayings::IsAbout(const Saying& saying, uint32_t dev, const v1::Failed
   // A command that failed in its middle completes what is good first.
   const uint64_t sectors = std::max<uint64_t>(1, saying.len_bytes / kSectorBytes);
   if (io.sector() < saying.sector || io.sector() >= saying.sector + sectors) return false;
-  const uint64_t before_ns = io.latency_ns() == 0 ? kUntimedNs : io.latency_ns() + kSlackNs;
-  return saying.time_ns + before_ns >= io.time_mono_ns() && saying.time_ns <= io.time_mono_ns() + kSlackNs;
+  const uint64_t before_ns = io.latency_ns() == 0 ? kUntimedNs : io.latency_ns() + kMatchSlackNs;
+  return saying.time_ns + before_ns >= io.time_mono_ns() &&
+         saying.time_ns <= io.time_mono_ns() + kMatchSlackNs;
 }
 
 bool DeviceSayings::Explain(uint32_t dev, v1::FailedIo& io, v1::Event& event) const {

@@ -10,12 +10,12 @@
 namespace ffdc {
 namespace {
 
-constexpr uint64_t kIntervalNs = 10'000'000'000;
+constexpr uint64_t kSurveyIntervalNs = 10'000'000'000;
 // Each time that it still hangs may cost a worker that nobody can end.
 constexpr uint64_t kFirstRetryNs = 60'000'000'000;
 constexpr uint64_t kLastRetryNs = 3'600'000'000'000;
 constexpr uint64_t kUnnamedRetryNs = 600'000'000'000;
-constexpr std::chrono::seconds kDeadline{5};  // of a single filesystem
+constexpr std::chrono::seconds kSurveyDeadline{5};  // of a single filesystem
 constexpr size_t kMaxMounts = 512;
 
 std::string ReadAll(int fd) {
@@ -31,7 +31,7 @@ void FillSurvey::Tick() {
   if (running_ || !world_.submit || world_.clock->MonotonicNs() < next_ns_) return;
   Gather();
   if (asked_.empty()) {
-    next_ns_ = world_.clock->MonotonicNs() + kIntervalNs;
+    next_ns_ = world_.clock->MonotonicNs() + kSurveyIntervalNs;
   } else {
     Ask();
   }
@@ -76,7 +76,7 @@ void FillSurvey::Gather() {
 void FillSurvey::Ask() {
   WorkerRequest request;
   request.task = "detect.fill_levels";
-  request.deadline = kDeadline;
+  request.deadline = kSurveyDeadline;
   for (const Filesystem& filesystem : asked_) request.argument += filesystem.points.front() + '\0';
   // Without it a hang has no name, but is survived all the same.
   log_ = Fd(memfd_create("ffdc-fill-levels", MFD_CLOEXEC));
@@ -87,7 +87,7 @@ void FillSurvey::Ask() {
 
 void FillSurvey::Done(const WorkerReport& report) {
   running_ = false;
-  next_ns_ = world_.clock->MonotonicNs() + kIntervalNs;
+  next_ns_ = world_.clock->MonotonicNs() + kSurveyIntervalNs;
   problem_.clear();
   if (report.outcome == WorkerOutcome::kOk) {
     TakeAll(report.reply);

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.h"
 #include "detect/detector.h"
 #include "detect/fs_messages.h"
 #include "detect/open_events.h"
@@ -32,11 +33,6 @@ struct Report {
   v1::Client client;  // whose task found it; type "": unknown
 };
 
-template <size_t kSize>
-std::string Text(const char (&text)[kSize]) {
-  return {text, strnlen(text, kSize)};
-}
-
 std::string ErrorName(uint32_t error) {
   const char* name = strerrorname_np(static_cast<int>(error));
   return name == nullptr ? std::to_string(error) : name;
@@ -45,7 +41,7 @@ std::string ErrorName(uint32_t error) {
 Report ReportOf(const ffdc_fs_error& record) {
   Report report;
   report.time_ns = record.header.time_ns;
-  report.function = Text(record.function);
+  report.function = FixedText(record.function);
   report.inode = record.inode;
   if (record.error != 0) report.error = ErrorName(record.error);
   if (record.header.kind == FFDC_FAULT_WRITEBACK) {
@@ -76,7 +72,7 @@ class FsErrorDetector final : public Detector {
     if ((record.flags & FFDC_FS_BLOCKDEV) != 0 && filesystem.points.empty()) return;
     Report report = ReportOf(record);
     report.client = world().client(record.cgroup_id, 0);
-    Hear(filesystem, Text(record.fs_type), report);
+    Hear(filesystem, FixedText(record.fs_type), report);
   }
 
   void OnKernelMessage(const KernelMessage& message) override {

@@ -4,13 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace ffdc {
 namespace {
-
-bool HasAny(std::string_view text, const auto& words) {
-  return std::any_of(words.begin(), words.end(),
-                     [&](std::string_view word) { return text.find(word) != std::string_view::npos; });
-}
 
 bool Skip(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;

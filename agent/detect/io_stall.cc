@@ -3,12 +3,12 @@
 // ended for stall_after. Neither alone sees every stall: requests that a device
 // holds back are in flight nowhere, and asynchronous I/O makes no task wait.
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "base/text.h"
 #include "detect/io_wait.h"
 #include "detect/open_events.h"
 
@@ -29,12 +29,6 @@ constexpr uint64_t kMaxStepNs = 2000 * kMs;
 using TaskId = std::pair<uint32_t, uint64_t>;  // thread id, start: numbers are used again
 
 std::string FirstWord(const std::string& text) { return text.substr(0, text.find(' ')); }
-
-std::string Seconds(uint64_t ns) {
-  char text[32];
-  (void)snprintf(text, sizeof text, "%.1f s", static_cast<double>(ns) / 1e9);
-  return text;
-}
 
 class IoStallDetector final : public Detector {
  public:
@@ -281,7 +275,7 @@ void IoStallDetector::Describe(v1::Event& event, const Disk& disk, const std::ve
     if (!anybodys && std::find(indexes.begin(), indexes.end(), i) == indexes.end()) continue;
     waiting.push_back({&blocked_[i], waits_[i], walked_at_ns_ - TaskSince(blocked_[i])});
   }
-  std::string summary = event.subject().name() + ": no I/O ended for " + Seconds(silent_ns);
+  std::string summary = event.subject().name() + ": no I/O ended for " + SecondsText(silent_ns) + " s";
   if (disk.flow.in_flight > 0) summary += ", " + std::to_string(disk.flow.in_flight) + " in flight";
   SetFact(event, "in_flight", std::to_string(disk.flow.in_flight));
   SetFact(event, "waiting_ns", std::to_string(silent_ns));

@@ -2,10 +2,10 @@
 // io.timeout: a device gave no answer to a command for as long as its driver waits:
 // SCSI by tracepoint, NVMe and others by the kernel's log. It opens before any error
 // does, and also where the next try succeeds. One event a disk, until it is quiet.
-#include <cstdio>
 #include <map>
 
 #include "base/block_dev.h"
+#include "base/text.h"
 #include "detect/kernel_timeouts.h"
 #include "detect/open_events.h"
 #include "detect/scsi_words.h"
@@ -14,12 +14,6 @@ namespace ffdc {
 namespace {
 
 constexpr int kMaxEvidence = 16;
-
-std::string Seconds(uint64_t ns) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", static_cast<double>(ns) / kNsPerSecond);
-  return text;
-}
 
 class IoTimeoutDetector final : public Detector {
  public:
@@ -35,7 +29,7 @@ class IoTimeoutDetector final : public Detector {
     CountClient(event, world().client(record.cgroup_id, record.cgroup_hierarchy));
     AddEvidence(event, record);
     SetFact(event, "command", ScsiOpcodeName(record.opcode));
-    SetFact(event, "waited_s", Seconds(record.waited_ns));
+    SetFact(event, "waited_s", SecondsText(record.waited_ns));
     SetFact(event, "retries", std::to_string(record.retries) + " of " + std::to_string(record.allowed));
     Summarize(event);
     events_.Publish(FormatDev(record.dev));
@@ -116,7 +110,7 @@ class IoTimeoutDetector final : public Detector {
     } else {
       const v1::FailedIo& first = event.evidence(0);
       text += first.op() + " got no answer";
-      if (first.latency_ns() != 0) text += " for " + Seconds(first.latency_ns()) + " s";
+      if (first.latency_ns() != 0) text += " for " + SecondsText(first.latency_ns()) + " s";
       text += " (" + first.detail() + " at sector " + std::to_string(first.sector()) + ")";
     }
     if (event.count() > 1) text += ", " + std::to_string(event.count()) + " timeouts";

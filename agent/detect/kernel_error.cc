@@ -8,6 +8,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/text.h"
 #include "detect/detector.h"
 #include "detect/machine_messages.h"
 #include "detect/open_events.h"
@@ -15,11 +16,6 @@
 
 namespace ffdc {
 namespace {
-
-template <size_t kSize>
-std::string Text(const char (&text)[kSize]) {
-  return {text, strnlen(text, kSize)};
-}
 
 const char* SourceName(uint32_t source) {
   return source == FFDC_RAS_MEMORY ? "memory" : source == FFDC_RAS_PCIE ? "pcie" : "cpu";
@@ -52,13 +48,13 @@ class KernelErrorDetector final : public Detector {
     if (header.kind == FFDC_FAULT_RCU_STALL) {
       const auto& record = reinterpret_cast<const ffdc_rcu_stall&>(header);
       HearKernel("rcu_stall", header.time_ns,
-                 "RCU stall: " + Text(record.flavour) + " " + Text(record.message));
+                 "RCU stall: " + FixedText(record.flavour) + " " + FixedText(record.message));
     } else if (header.kind == FFDC_FAULT_RAS) {
       const auto& record = reinterpret_cast<const ffdc_ras_error&>(header);
       const char* source = SourceName(record.source);
       std::string text = source + std::string(" error");
-      if (record.label[0] != '\0') text += " at " + Text(record.label);
-      if (record.message[0] != '\0') text += ": " + Text(record.message);
+      if (record.label[0] != '\0') text += " at " + FixedText(record.label);
+      if (record.message[0] != '\0') text += ": " + FixedText(record.message);
       if (record.source == FFDC_RAS_MCE) text += " in bank " + std::to_string(record.bank);
       if (record.status != 0) text += ", status " + Hex(record.status);
       HearHardware(source, record.severity == FFDC_RAS_CORRECTED, header.time_ns,

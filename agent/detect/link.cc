@@ -3,10 +3,10 @@
 // or removed, or the neighbour or route behind it is gone. One event an interface, of domain X1
 // if it carries storage, else of X3: it carries the cluster DB and peers.
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <set>
 
+#include "base/text.h"
 #include "detect/detector.h"
 #include "detect/open_events.h"
 
@@ -29,12 +29,6 @@ std::string Join(const std::vector<std::string>& words, size_t limit) {
 std::string Words(const std::set<EndpointRole>& roles) {
   std::string text;
   for (const EndpointRole role : roles) text += (text.empty() ? "" : ", ") + std::string(Word(role));
-  return text;
-}
-
-std::string Seconds(uint64_t ns) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(ns) / 1e9);
   return text;
 }
 
@@ -124,7 +118,7 @@ class LinkDetector final : public Detector {
       event.set_domain(before.domain());
       event.set_severity(v1::INFO);
       event.set_duration_ns(lasted_ns);
-      event.set_summary(interface + ": up again after " + Seconds(lasted_ns) +
+      event.set_summary(interface + ": up again after " + SecondsText(lasted_ns) + " s" +
                         (before.count() > 1 ? ", down " + std::to_string(before.count()) + " times" : ""));
     });
   }

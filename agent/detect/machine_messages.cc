@@ -13,10 +13,6 @@ using Kind = MachineMessage::Kind;
 
 bool Has(std::string_view text, std::string_view words) { return text.find(words) != std::string_view::npos; }
 
-bool HasAny(std::string_view text, const auto& words) {
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return Has(text, word); });
-}
-
 // "...: 0000 [#1] PREEMPT SMP": what die() of every architecture ends its first line with. "traps: x[1]
 // general protection fault" is a process's own.
 bool IsOops(std::string_view text) {

@@ -12,14 +12,14 @@ namespace {
 constexpr uint16_t kCodeMask = 0x7ff;  // status code type and status code
 constexpr uint16_t kDoNotRetry = 0x4000;
 
-struct Code {
+struct NvmeCode {
   uint16_t code;
   std::string_view words;
 };
 
 // Base specification 2.0, figures "Status Code" of each type; 2h is the NVM command set's media
 // and data integrity errors, 3h path related. In order.
-constexpr Code kCodes[] = {
+constexpr NvmeCode kNvmeCodes[] = {
     {0x000, "Successful Completion"},
     {0x001, "Invalid Command Opcode"},
     {0x002, "Invalid Field in Command"},
@@ -90,8 +90,8 @@ constexpr Code kCodes[] = {
     {0x370, "Host Pathing Error"},
     {0x371, "Command Aborted By Host"},
 };
-static_assert(std::is_sorted(std::begin(kCodes), std::end(kCodes),
-                             [](const Code& a, const Code& b) { return a.code < b.code; }));
+static_assert(std::is_sorted(std::begin(kNvmeCodes), std::end(kNvmeCodes),
+                             [](const NvmeCode& a, const NvmeCode& b) { return a.code < b.code; }));
 
 std::string_view TypeWords(unsigned type) {
   switch (type) {
@@ -115,12 +115,12 @@ std::string_view TypeWords(unsigned type) {
 std::string NvmeStatusText(uint16_t status) {
   const uint16_t code = status & kCodeMask;
   const auto* const found =
-      std::lower_bound(std::begin(kCodes), std::end(kCodes), code,
-                       [](const Code& entry, uint16_t wanted) { return entry.code < wanted; });
+      std::lower_bound(std::begin(kNvmeCodes), std::end(kNvmeCodes), code,
+                       [](const NvmeCode& entry, uint16_t wanted) { return entry.code < wanted; });
   const unsigned type = code >> 8;
   char numbers[24];
   std::snprintf(numbers, sizeof numbers, " (%Xh/%02Xh)", type, code & 0xffu);
-  const bool known = found != std::end(kCodes) && found->code == code;
+  const bool known = found != std::end(kNvmeCodes) && found->code == code;
   std::string text(known ? found->words : TypeWords(type));
   text += numbers;
   if ((status & kDoNotRetry) != 0) text += ", do not retry";

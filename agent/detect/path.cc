@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/text.h"
 #include "detect/open_events.h"
 
 namespace ffdc {
@@ -17,7 +18,7 @@ constexpr uint64_t kFlapNs = 10'000'000'000;  // at most one pair of events in t
 constexpr uint64_t kWaitersEveryNs = 1'000'000'000;
 constexpr uint64_t kWaitersOftenNs = 30'000'000'000;  // of a loss; after that, a walk every 10 s
 constexpr uint64_t kWaitersLaterNs = 10'000'000'000;
-constexpr int kMaxWaiters = 32;
+constexpr int kMaxWaitersNamed = 32;
 constexpr size_t kMaxSubjects = 8192;
 
 enum class Verdict { kGood, kDegraded, kLost };
@@ -35,11 +36,6 @@ std::string ShortName(const std::string& name) {
 }
 
 std::string KernelName(const std::string& name) { return name.substr(0, name.find(" (")); }
-
-std::string Seconds(uint64_t ns) {
-  const uint64_t tenths = ns / 100'000'000;
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
-}
 
 class PathDetector final : public Detector {
  public:
@@ -181,7 +177,7 @@ class PathDetector final : public Detector {
       event.set_summary(
           ShortName(back.subject_name) + ": " +
           (back.paths_total > 1 ? "all " + std::to_string(back.paths_total) + " paths are" : "the path is") +
-          " back after " + Seconds(took_ns));
+          " back after " + SecondsText(took_ns) + " s");
     });
     subject.restored_ns = now;
     subject.good_ns = 0;
@@ -322,7 +318,7 @@ class PathDetector final : public Detector {
     for (const BlockedTask* task : waiters) {
       const v1::Client client = ClientOf(*task);
       NameClient(event, client);
-      if (event.waiters_size() >= kMaxWaiters) continue;
+      if (event.waiters_size() >= kMaxWaitersNamed) continue;
       v1::Waiter& waiter = *event.add_waiters();
       waiter.set_pid(task->pid);
       waiter.set_tgid(task->tgid);

@@ -18,7 +18,7 @@
 namespace ffdc {
 namespace {
 
-constexpr size_t kMaxOpen = 256;
+constexpr size_t kMaxOpenResources = 256;
 
 class ResourceFullDetector final : public Detector {
  public:
@@ -140,9 +140,9 @@ class ResourceFullDetector final : public Detector {
   // may be open already.
   void Note(const std::string& key, uint64_t time_ns, uint64_t count, const std::string& what,
             const OpenEvents::Fill& fill, const OpenEvents::Fill& add = {}) {
-    if (events_.Find(key) == nullptr && keys_.size() >= kMaxOpen)
+    if (events_.Find(key) == nullptr && keys_.size() >= kMaxOpenResources)
       std::erase_if(keys_, [this](const std::string& old) { return events_.Find(old) == nullptr; });
-    if (events_.Find(key) == nullptr && keys_.size() >= kMaxOpen) return;
+    if (events_.Find(key) == nullptr && keys_.size() >= kMaxOpenResources) return;
     keys_.insert(key);
     v1::Event& event = events_.Note(key, time_ns, count, [&](v1::Event& fresh) {
       SetFact(fresh, "resource", "space");

@@ -52,17 +52,17 @@ constexpr std::array<std::string_view, 0x16> kHosts = {"DID_OK",
                                                        "DID_TRANSPORT_MARGINAL",
                                                        ""};
 
-struct Code {
+struct SenseCode {
   uint8_t asc;
   uint8_t ascq;
   std::string_view words;
-  constexpr bool operator<(const Code& other) const {
+  constexpr bool operator<(const SenseCode& other) const {
     return asc != other.asc ? asc < other.asc : ascq < other.ascq;
   }
 };
 
 // SPC-6, annex "Numeric order codes": those that disks and arrays send. In order.
-constexpr Code kCodes[] = {
+constexpr SenseCode kSenseCodes[] = {
     {0x00, 0x00, "no additional sense information"},
     {0x00, 0x06, "I/O process terminated"},
     {0x00, 0x16, "operation in progress"},
@@ -246,7 +246,7 @@ constexpr Code kCodes[] = {
     {0x67, kAny, "configuration failure"},
     {0x74, kAny, "security error"},
 };
-static_assert(std::is_sorted(std::begin(kCodes), std::end(kCodes)));
+static_assert(std::is_sorted(std::begin(kSenseCodes), std::end(kSenseCodes)));
 
 std::string Hex(uint8_t value) {
   char text[3];
@@ -255,9 +255,9 @@ std::string Hex(uint8_t value) {
 }
 
 std::string_view FindCode(uint8_t asc, uint8_t ascq) {
-  const Code wanted{asc, ascq, {}};
-  const auto* const found = std::lower_bound(std::begin(kCodes), std::end(kCodes), wanted);
-  if (found == std::end(kCodes) || found->asc != asc || found->ascq != ascq) return {};
+  const SenseCode wanted{asc, ascq, {}};
+  const auto* const found = std::lower_bound(std::begin(kSenseCodes), std::end(kSenseCodes), wanted);
+  if (found == std::end(kSenseCodes) || found->asc != asc || found->ascq != ascq) return {};
   return found->words;
 }
 

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr size_t kMaxDisks = 64;
+constexpr size_t kMaxRelatedDisks = 64;
 
 // "sda" for a link to ".../block/sda/sda2" as for one to ".../block/sda".
 std::string WholeDiskOfLink(const fs::path& link) {
@@ -65,7 +65,7 @@ using Step = std::vector<std::string> (*)(const DeviceRoots&, const std::string&
 void Walk(const DeviceRoots& roots, const std::string& disk, Step step, std::vector<std::string>& found) {
   std::set<std::string> seen{disk};
   std::vector<std::string> queue{disk};
-  for (size_t next = 0; next < queue.size() && queue.size() <= kMaxDisks; ++next) {
+  for (size_t next = 0; next < queue.size() && queue.size() <= kMaxRelatedDisks; ++next) {
     for (std::string& name : step(roots, std::string(queue[next]))) {
       if (!seen.insert(name).second) continue;
       found.push_back(name);

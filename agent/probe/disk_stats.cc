@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/block_words.h"
 #include "base/text.h"
 #include "ffdc/abi/block.h"
 
@@ -15,7 +16,6 @@ namespace {
 
 constexpr size_t kFirstBufferBytes = 32u << 10;
 constexpr size_t kMaxFileBytes = 4u << 20;
-constexpr uint64_t kSectorBytes = 512;
 
 }  // namespace
 

@@ -19,9 +19,9 @@
 namespace ffdc {
 namespace {
 
-constexpr size_t kMaxRelatedIds = 64;
-constexpr size_t kMaxDisks = 256;       // of one controller or session
-constexpr int kPollsBetweenScans = 10;  // Poll() comes twice a second
+constexpr size_t kMaxEndpointIds = 64;
+constexpr size_t kMaxDisksBehind = 256;  // of one controller or session
+constexpr int kPollsBetweenScans = 10;   // Poll() comes twice a second
 constexpr uint16_t kNfsPort = 2049;
 constexpr uint16_t kNfsRdmaPort = 20049;
 constexpr uint16_t kCephPort = 6789;
@@ -95,7 +95,7 @@ class Reader {
     if (list_.endpoints[known->second].source == kConfiguration) list_.endpoints[known->second].role = role;
     auto& ids = list_.endpoints[known->second].related_ids;
     for (const std::string& id : related) {
-      if (ids.size() >= kMaxRelatedIds) break;
+      if (ids.size() >= kMaxEndpointIds) break;
       if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
     }
   }
@@ -136,7 +136,7 @@ class Reader {
       for (const std::string& name : Names(folder)) {
         const bool is_disk = name.starts_with("nvme") && name.find('n', 4) != std::string::npos &&
                              name.find_first_not_of("0123456789n", 4) == std::string::npos;
-        if (is_disk && disks.size() < kMaxDisks) disks.insert(name);
+        if (is_disk && disks.size() < kMaxDisksBehind) disks.insert(name);
       }
     };
     collect(std::filesystem::path("class/nvme") / controller);
@@ -159,7 +159,7 @@ class Reader {
       for (const std::string& unit : Names(device / target)) {
         if (unit.find(':') == std::string::npos) continue;
         for (const std::string& disk : Names(device / target / unit / "block"))
-          if (disks.size() < kMaxDisks) disks.insert(disk);
+          if (disks.size() < kMaxDisksBehind) disks.insert(disk);
       }
     }
     AddText(ReadLine(folder / "persistent_address"), ReadLine(folder / "persistent_port"), "iscsi " + session,
@@ -187,9 +187,9 @@ class Reader {
   std::map<std::pair<std::array<uint8_t, 16>, uint16_t>, size_t> index_;
 };
 
-class Watcher final : public EndpointSource {
+class EndpointWatcher final : public EndpointSource {
  public:
-  Watcher(EndpointOptions options, std::function<void()> changed)
+  EndpointWatcher(EndpointOptions options, std::function<void()> changed)
       : options_(std::move(options)), changed_(std::move(changed)) {
     // The mount table is always readable and tells of changes as POLLPRI, which the loop does
     // not ask for: an epoll of its own does. It need not be read, Consume() looks again anyway.
@@ -264,7 +264,7 @@ class Watcher final : public EndpointSource {
 
 std::unique_ptr<EndpointSource> EndpointSource::Start(EndpointOptions options,
                                                       std::function<void()> changed) {
-  return std::make_unique<Watcher>(std::move(options), std::move(changed));
+  return std::make_unique<EndpointWatcher>(std::move(options), std::move(changed));
 }
 
 EndpointList ReadEndpoints(const EndpointOptions& options) { return Reader(options).Read(); }

@@ -35,9 +35,9 @@ void AppendU32(std::string& out, uint32_t value) {
 }
 
 // Reads forward through bytes that may be anything; once it failed, stays failed.
-class Reader {
+class Decoder {
  public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+  explicit Decoder(std::string_view bytes) : rest_(bytes) {}
 
   [[nodiscard]] bool ok() const { return ok_; }
   [[nodiscard]] bool AtEnd() const { return rest_.empty(); }
@@ -168,7 +168,7 @@ class BlockDecoder {
     }
   }
 
-  Reader reader_;
+  Decoder reader_;
   uint64_t mono_ns_ = 0;
   uint64_t wall_ns_ = 0;
   std::vector<std::string> names_;
@@ -189,7 +189,7 @@ struct BlockHeader {
   uint32_t samples;
 };
 
-Result<> DecodeBlock(size_t number, const BlockHeader& header, Reader& reader, std::string& raw,
+Result<> DecodeBlock(size_t number, const BlockHeader& header, Decoder& reader, std::string& raw,
                      const std::function<void(const HistorySample&)>& sink) {
   const auto [compressed_bytes, raw_bytes, samples] = header;
   const std::string_view compressed = reader.Bytes(compressed_bytes);
@@ -300,7 +300,7 @@ void HistoryBlockEncoder::Reset() {
 }
 
 Result<> DecodeHistory(std::string_view encoded, const std::function<void(const HistorySample&)>& sink) {
-  Reader reader(encoded);
+  Decoder reader(encoded);
   if (reader.Bytes(kHistoryMagic.size()) != kHistoryMagic)
     return Fail("cannot decode the 1 Hz history: it does not start with " + std::string(kHistoryMagic));
   std::string raw;

@@ -15,11 +15,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr size_t kMaxFileBytes = 8u << 20;
-constexpr size_t kFirstBufferBytes = 32u << 10;
+constexpr size_t kMaxProcBytes = 8u << 20;
+constexpr size_t kProcBufferBytes = 32u << 10;
 // A host with thousands of disks or container interfaces keeps its hour of history.
-constexpr size_t kMaxDisks = 1024;
-constexpr size_t kMaxInterfaces = 256;
+constexpr size_t kMaxDisksSampled = 1024;
+constexpr size_t kMaxInterfacesSampled = 256;
 
 constexpr std::array<std::string_view, 17> kDiskColumns = {
     "read_ios",       "read_merges",     "read_sectors", "read_ms",   "write_ios",   "write_merges",
@@ -97,7 +97,7 @@ void ParseDisks(std::string_view text, HistoryRows& rows) {
     if (major == kRamMajor || count == 0) continue;
     // Never used: most loop and nbd devices, and it says nothing yet.
     if (std::all_of(values.begin(), values.end(), [](int64_t value) { return value == 0; })) continue;
-    if (rows.rows() == kMaxDisks) {
+    if (rows.rows() == kMaxDisksSampled) {
       rows.LeaveOut();
     } else {
       rows.Row(name, std::span(values).first(count), NameColumns<kDiskColumns>);
@@ -172,7 +172,7 @@ void ParseInterfaces(std::string_view text, HistoryRows& rows) {
     const std::string_view name = NextWord(before);
     std::array<int64_t, kInterfaceColumns.size()> columns;
     if (ParseNumbers(line.substr(colon + 1), columns) != columns.size()) continue;
-    if (rows.rows() == kMaxInterfaces) {
+    if (rows.rows() == kMaxInterfacesSampled) {
       rows.LeaveOut();
       continue;
     }
@@ -225,9 +225,9 @@ bool HistoryRows::End() {
 }
 
 bool HistorySource::Read(std::string& buffer) {
-  if (buffer.size() < kFirstBufferBytes) buffer.resize(kFirstBufferBytes);
+  if (buffer.size() < kProcBufferBytes) buffer.resize(kProcBufferBytes);
   size_t size = 0;
-  while (size < kMaxFileBytes) {
+  while (size < kMaxProcBytes) {
     if (size == buffer.size()) buffer.resize(size * 2);
     const ssize_t got =
         pread(file_.get(), buffer.data() + size, buffer.size() - size, static_cast<off_t>(size));

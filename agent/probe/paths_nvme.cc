@@ -20,9 +20,9 @@ namespace fs = std::filesystem;
 namespace {
 
 using State = PathState::State;
-constexpr size_t kMaxGone = 256;          // lost controllers that were removed
-constexpr size_t kMaxSiblings = 32;       // namespaces named as related
-constexpr uint32_t kPollsPerRescan = 20;  // uevents tell of what comes and goes; 10 s without them
+constexpr size_t kMaxGone = 256;            // lost controllers that were removed
+constexpr size_t kMaxNamespacesNamed = 32;  // namespaces named as related
+constexpr uint32_t kPollsPerRescan = 20;    // uevents tell of what comes and goes; 10 s without them
 constexpr size_t kAnaReadsPerPoll = 64;
 
 struct Controller {
@@ -197,7 +197,7 @@ class NvmePaths final : public PathTransport {
     std::set<std::string> siblings;
     for (const auto& [head, views] : heads) Remember(head);
     for (const auto& [head, views] : heads) {
-      if (siblings.size() < kMaxSiblings) siblings.insert(ids_[head]);
+      if (siblings.size() < kMaxNamespacesNamed) siblings.insert(ids_[head]);
     }
     related.insert(siblings.begin(), siblings.end());
     for (auto& [head, views] : heads) TellHead(head, transport, std::move(views), related);

@@ -30,7 +30,7 @@ struct PutObject {
   void operator()(nl_object* object) const { nl_object_put(object); }
   void operator()(rtnl_route* route) const { rtnl_route_put(route); }
 };
-using ObjectPtr = std::unique_ptr<nl_object, PutObject>;
+using NlObjectPtr = std::unique_ptr<nl_object, PutObject>;
 using RoutePtr = std::unique_ptr<rtnl_route, PutObject>;
 
 struct PutAddress {
@@ -38,11 +38,11 @@ struct PutAddress {
 };
 using AddressPtr = std::unique_ptr<nl_addr, PutAddress>;
 
-ObjectPtr ParseObject(nl_msg* message) {
-  ObjectPtr object;
+NlObjectPtr ParseObject(nl_msg* message) {
+  NlObjectPtr object;
   const auto keep = [](nl_object* parsed, void* to) {
     nl_object_get(parsed);
-    static_cast<ObjectPtr*>(to)->reset(parsed);
+    static_cast<NlObjectPtr*>(to)->reset(parsed);
   };
   nl_msg_parse(message, keep, &object);
   return object;
@@ -165,7 +165,7 @@ std::optional<LinkNews> ParseLinkNews(nl_msg* message) {
   // A bridge tells of its ports in the same words: DELLINK means there that a port left it.
   if (nlmsg_datalen(header) < static_cast<int>(sizeof *info) || info->ifi_family == AF_BRIDGE)
     return std::nullopt;
-  const ObjectPtr object = ParseObject(message);
+  const NlObjectPtr object = ParseObject(message);
   if (!object) return std::nullopt;
   auto* link = reinterpret_cast<rtnl_link*>(object.get());
   const char* name = rtnl_link_get_name(link);
@@ -182,7 +182,7 @@ std::optional<LinkNews> ParseLinkNews(nl_msg* message) {
 }
 
 std::optional<NeighbourNews> ParseNeighbourNews(nl_msg* message) {
-  const ObjectPtr object = ParseObject(message);
+  const NlObjectPtr object = ParseObject(message);
   if (!object) return std::nullopt;
   auto* neighbour = reinterpret_cast<rtnl_neigh*>(object.get());
   NeighbourNews news;

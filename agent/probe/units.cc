@@ -23,7 +23,7 @@ constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kManagerInterface = "org.freedesktop.systemd1.Manager";
 constexpr const char* kUnitInterface = "org.freedesktop.systemd1.Unit";
 constexpr const char* kProperties = "org.freedesktop.DBus.Properties";
-constexpr int kMaxMessagesAtOnce = 64;  // then the event loop's other sources get their turn
+constexpr int kMaxBusMessagesAtOnce = 64;  // then the event loop's other sources get their turn
 constexpr uint64_t kRetryNs = 5'000'000'000;
 constexpr uint64_t kCallTimeoutUs = 10'000'000;
 
@@ -48,9 +48,9 @@ Result<BusPtr> ConnectToSystemBus() {
   return owner;
 }
 
-class Watcher final : public UnitSource {
+class UnitWatcher final : public UnitSource {
  public:
-  Watcher(std::vector<std::string> units, Sink sink, Connect connect)
+  UnitWatcher(std::vector<std::string> units, Sink sink, Connect connect)
       : sink_(std::move(sink)), connect_(std::move(connect)), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
     for (std::string& name : units) {
       units_.push_back(std::make_unique<Unit>());
@@ -59,15 +59,15 @@ class Watcher final : public UnitSource {
     }
     Open();
   }
-  Watcher(const Watcher&) = delete;
-  Watcher& operator=(const Watcher&) = delete;
-  ~Watcher() override { Close(); }
+  UnitWatcher(const UnitWatcher&) = delete;
+  UnitWatcher& operator=(const UnitWatcher&) = delete;
+  ~UnitWatcher() override { Close(); }
 
   // The bus may be another one later; this stays.
   [[nodiscard]] int poll_fd() const override { return epoll_.get(); }
 
   void Consume() override {
-    for (int i = 0; i < kMaxMessagesAtOnce && bus_; ++i) {
+    for (int i = 0; i < kMaxBusMessagesAtOnce && bus_; ++i) {
       const int more = sd_bus_process(bus_.get(), nullptr);
       if (more < 0) Lose(FailErrno("the connection to D-Bus broke", -more).value().message);
       if (more <= 0) break;
@@ -94,7 +94,7 @@ class Watcher final : public UnitSource {
 
  private:
   struct Unit {
-    Watcher* watcher = nullptr;
+    UnitWatcher* watcher = nullptr;
     UnitState state;
     std::vector<BusSlotPtr> slots;  // its matches and calls
   };
@@ -167,7 +167,7 @@ class Watcher final : public UnitSource {
   }
 
   static int OnSubscribed(sd_bus_message* reply, void* self, sd_bus_error* /*error*/) {
-    auto& watcher = *static_cast<Watcher*>(self);
+    auto& watcher = *static_cast<UnitWatcher*>(self);
     if (const sd_bus_error* refused = sd_bus_message_get_error(reply)) {
       watcher.Break(Fail(std::string("systemd does not tell of its units: ") + refused->message));
     } else {
@@ -274,7 +274,7 @@ std::unique_ptr<UnitSource> UnitSource::Start(std::vector<std::string> units, Si
 }
 
 std::unique_ptr<UnitSource> UnitSource::Start(std::vector<std::string> units, Sink sink, Connect connect) {
-  return std::make_unique<Watcher>(std::move(units), std::move(sink), std::move(connect));
+  return std::make_unique<UnitWatcher>(std::move(units), std::move(sink), std::move(connect));
 }
 
 }  // namespace ffdc

@@ -3,6 +3,7 @@
 // it in worker tasks only. All writes are idempotent.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -43,6 +44,9 @@ struct StoreSpace {
   uint64_t objects = 0, quota_objects = 0;
   std::vector<std::pair<std::string, uint64_t>> largest_pools{};  // of the cluster, and the bytes each holds
 };
+
+// There is no room: the store is there all the same.
+inline bool IsFull(const Error& error) { return error.code == ENOSPC || error.code == EDQUOT; }
 
 class StoreDriver {
  public:

@@ -21,7 +21,7 @@ namespace ffdc {
 namespace {
 
 constexpr uint64_t kPieceBytes = 64u << 20;
-constexpr uint64_t kChunkBytes = 4u << 20;  // of one operation
+constexpr uint64_t kOperationBytes = 4u << 20;  // of one operation
 // Under way at once: enough to keep an OSD busy, little enough for the memory of a node in trouble, and
 // for librados, which blocks at 100 MiB.
 constexpr size_t kWindow = 8;
@@ -68,9 +68,9 @@ class Upload {
     return std::min(kPieceBytes, size_bytes_ - number * kPieceBytes);
   }
   [[nodiscard]] Place At(size_t chunk) const {
-    const uint64_t offset = chunk * kChunkBytes;
+    const uint64_t offset = chunk * kOperationBytes;
     return {PieceName(name_, offset / kPieceBytes), offset % kPieceBytes,
-            std::min(kChunkBytes, size_bytes_ - offset)};
+            std::min(kOperationBytes, size_bytes_ - offset)};
   }
 
   Result<> FindFormer() {
@@ -98,7 +98,7 @@ class Upload {
     buffer_.resize(At(chunk).size);
     for (size_t got = 0; got < buffer_.size();) {
       const ssize_t more = pread(file_.get(), buffer_.data() + got, buffer_.size() - got,
-                                 static_cast<off_t>(chunk * kChunkBytes + got));
+                                 static_cast<off_t>(chunk * kOperationBytes + got));
       if (more < 0 && errno == EINTR) continue;
       if (more < 0) return FailErrno("cannot read " + path_);
       if (more == 0) return Fail(path_ + " became shorter while it was read", EIO);
@@ -109,13 +109,13 @@ class Upload {
 
   Result<Digest> Send() {
     Sha256 sha256;
-    const size_t chunks = (size_bytes_ + kChunkBytes - 1) / kChunkBytes;
+    const size_t chunks = (size_bytes_ + kOperationBytes - 1) / kOperationBytes;
     for (size_t chunk = 0; chunk < chunks; ++chunk) {
       FFDC_ASSIGN(const std::string_view data, ReadChunk(chunk));
       sha256.Update(data.data(), data.size());
       checksums_.push_back(pool_.Crc32c(data));
       const Place place = At(chunk);
-      if (place.offset + place.size <= former_[chunk * kChunkBytes / kPieceBytes]) {
+      if (place.offset + place.size <= former_[chunk * kOperationBytes / kPieceBytes]) {
         FFDC_TRY(StartCheck(chunk));
       } else {
         FFDC_TRY(StartWrite(chunk, data));
@@ -239,7 +239,7 @@ class PieceSource final : public ByteSource {
     taken_ = 0;
     while (window_.size() < kReadAhead && asked_ < size_bytes_) {
       Place place{PieceName(name_, asked_ / kPieceBytes), asked_ % kPieceBytes,
-                  std::min(kChunkBytes, size_bytes_ - asked_)};
+                  std::min(kOperationBytes, size_bytes_ - asked_)};
       asked_ += place.size;
       auto op = pool_->Read(place.object, place.offset, place.size);
       window_.push_back({std::move(place), std::move(op)});

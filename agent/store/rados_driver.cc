@@ -76,8 +76,6 @@ class SmallSource final : public ByteSource {
   size_t taken_ = 0;
 };
 
-bool IsFull(const Error& error) { return error.code == ENOSPC || error.code == EDQUOT; }
-
 // A full pool is not one that cannot be reached: what is there can be read, and room made.
 Result<> UnlessFull(Result<> written) {
   if (!written && IsFull(written.error())) return {};

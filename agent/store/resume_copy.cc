@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kChunkBytes = 256u << 10;
+constexpr size_t kCopyChunkBytes = 256u << 10;
 // Dirty pages of so much at most wait to be written, so that a slow store shows itself here, bit by bit,
 // and not in one fsync that takes minutes.
 constexpr off_t kWindowBytes = 8u << 20;
@@ -39,8 +39,8 @@ Result<size_t> ReadFull(ByteSource& source, char* buffer, size_t size) {
 Result<uint64_t> CommonBytes(const fs::path& from, const fs::path& to) {
   FFDC_ASSIGN(const auto source, FileSource::Open(from));
   FFDC_ASSIGN(const auto target, FileSource::Open(to, Freshness::kFromDisk));
-  std::string ours(kChunkBytes, '\0');
-  std::string theirs(kChunkBytes, '\0');
+  std::string ours(kCopyChunkBytes, '\0');
+  std::string theirs(kCopyChunkBytes, '\0');
   for (uint64_t common = 0;;) {
     FFDC_ASSIGN(const size_t size, ReadFull(*source, ours.data(), ours.size()));
     FFDC_ASSIGN(const size_t stored, ReadFull(*target, theirs.data(), theirs.size()));
@@ -71,7 +71,7 @@ Result<> CopyFrom(uint64_t offset, const fs::path& from, int fd, const fs::path&
   auto position = static_cast<off_t>(offset);
   if (lseek(source.get(), position, SEEK_SET) < 0 || lseek(fd, position, SEEK_SET) < 0)
     return FailErrno("cannot go on with " + to.string());
-  std::string chunk(kChunkBytes, '\0');
+  std::string chunk(kCopyChunkBytes, '\0');
   for (;;) {
     FFDC_ASSIGN(const size_t got, ReadSome(source.get(), chunk.data(), chunk.size(), from.string()));
     if (got == 0) return {};

@@ -8,12 +8,12 @@
 namespace ffdc {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Steady = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kInterval{60};
+constexpr std::chrono::seconds kLookEvery{60};
 // Shortly after the shipper has looked at the store, whose worker is then still there, and connected.
 constexpr std::chrono::seconds kFirst{5};
-constexpr std::chrono::seconds kDeadline{20};
+constexpr std::chrono::seconds kLookDeadline{20};
 
 PoolFill Fill(const v1::StoreReply& reply, const std::string& pool) {
   const v1::StoreSpace& space = reply.space();
@@ -38,7 +38,7 @@ SpaceWatch::SpaceWatch(std::string store_url, std::string cluster, std::string n
   args_.set_store_url(std::move(store_url));
   args_.set_cluster(std::move(cluster));
   args_.set_node(std::move(node));
-  next_ = Clock::now() + kFirst;
+  next_ = Steady::now() + kFirst;
 }
 
 void SpaceWatch::Tick(const std::string& store_problem) {
@@ -48,13 +48,13 @@ void SpaceWatch::Tick(const std::string& store_problem) {
   store_problem_ = store_problem;
   // While one that was given up has not ended, another one would only join it.
   if (asking_ || workers_.Abandoned() != 0) return;
-  if (is_new || Clock::now() >= next_) Ask();
+  if (is_new || Steady::now() >= next_) Ask();
 }
 
 void SpaceWatch::Ask() {
   asking_ = true;
-  next_ = Clock::now() + kInterval;
-  workers_.Start("store.space", args_, kDeadline, [this](const StoreOutcome& outcome) {
+  next_ = Steady::now() + kLookEvery;
+  workers_.Start("store.space", args_, kLookDeadline, [this](const StoreOutcome& outcome) {
     asking_ = false;
     problem_.clear();
     if (outcome.ok() && outcome.reply.has_space()) return tell_(Fill(outcome.reply, pool_));

@@ -35,9 +35,6 @@ struct Task {
   Result<> SaveReply() const { return WriteMessage(fds[1], reply); }
 };
 
-// There is no room: the store is there all the same.
-bool IsFull(const Error& error) { return error.code == ENOSPC || error.code == EDQUOT; }
-
 Result<> ShipTask(Task& task) {
   auto shipped = Ship(task.args);
   if (!shipped) {

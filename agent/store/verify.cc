@@ -18,7 +18,7 @@
 namespace ffdc {
 namespace {
 
-constexpr size_t kChunkBytes = 256u << 10;
+constexpr size_t kVerifyChunkBytes = 256u << 10;
 
 void AddProblem(v1::VerifyReport* report, std::string file, std::string problem) {
   auto* entry = report->add_problems();
@@ -29,7 +29,7 @@ void AddProblem(v1::VerifyReport* report, std::string file, std::string problem)
 // Feeds libarchive and hashes what passes.
 class HashedArchive {
  public:
-  explicit HashedArchive(ByteSource& source) : source_(source), chunk_(kChunkBytes, '\0') {}
+  explicit HashedArchive(ByteSource& source) : source_(source), chunk_(kVerifyChunkBytes, '\0') {}
 
   Result<size_t> Next() {
     FFDC_ASSIGN(const size_t got, source_.Read(chunk_.data(), chunk_.size()));
@@ -161,7 +161,7 @@ class CopyVerifier {
   Result<Digest> DigestOfEntry(struct archive* archive, const std::string& shown) {
     Sha256 sha256;
     Digest digest;
-    std::string chunk(kChunkBytes, '\0');
+    std::string chunk(kVerifyChunkBytes, '\0');
     for (;;) {
       const la_ssize_t got = archive_read_data(archive, chunk.data(), chunk.size());
       if (got == 0) break;

@@ -79,9 +79,9 @@ class BlockIoTest : public ::testing::Test {
 
   void SetUp() override {
     path_ = "/var/tmp/ffdc-bpf-test-" + std::to_string(getpid()) + ".img";
-    auto loop = testing::LoopDevice::Create(path_, kBlocks * kBlock);
+    auto loop = fakes::LoopDevice::Create(path_, kBlocks * kBlock);
     ASSERT_TRUE(loop) << loop.error().message;
-    loop_ = std::make_unique<testing::LoopDevice>(std::move(*loop));
+    loop_ = std::make_unique<fakes::LoopDevice>(std::move(*loop));
   }
   void TearDown() override {
     oracle_.reset();
@@ -170,7 +170,7 @@ class BlockIoTest : public ::testing::Test {
   }
 
   std::filesystem::path path_;
-  std::unique_ptr<testing::LoopDevice> loop_;
+  std::unique_ptr<fakes::LoopDevice> loop_;
   std::unique_ptr<BlockProbe> probe_;
   std::vector<ffdc_block_error> records_;
   uint32_t other_dev_ = 0;  // records of this device are kept too

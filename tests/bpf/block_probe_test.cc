@@ -50,7 +50,7 @@ TEST_F(BlockProbeTest, AFailingWriteIsTold) {
   const TempDir mount_point;
   ASSERT_EQ(mount("tmpfs", mount_point.path().c_str(), "tmpfs", 0, "size=64k"), 0);
   {
-    auto full = testing::LoopDevice::Create(mount_point / "full.img", 1u << 20);
+    auto full = fakes::LoopDevice::Create(mount_point / "full.img", 1u << 20);
     ASSERT_TRUE(full) << full.error().message;
     other_dev_ = full->dev();
     Rewatch(other_dev_);

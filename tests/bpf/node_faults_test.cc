@@ -49,7 +49,7 @@ TEST(FsErrorProbe, TellsOfWritebackThatFailed) {
 
   const SmallTmpfs room;
   auto disk =
-      testing::LoopDevice::Create(room.path() / "disk.img", 16u << 20, testing::LoopDevice::Io::kBuffered);
+      fakes::LoopDevice::Create(room.path() / "disk.img", 16u << 20, fakes::LoopDevice::Io::kBuffered);
   ASSERT_TRUE(disk) << disk.error().message;
   {
     const Fd fd(open(disk->path().c_str(), O_RDWR | O_CLOEXEC));

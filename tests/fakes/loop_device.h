@@ -23,7 +23,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 
-namespace ffdc::testing {
+namespace ffdc::fakes {
 
 class LoopDevice {
  public:
@@ -109,4 +109,4 @@ class LoopDevice {
   uint32_t dev_ = 0;
 };
 
-}  // namespace ffdc::testing
+}  // namespace ffdc::fakes

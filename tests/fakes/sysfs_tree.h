@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace ffdc::testing {
+namespace ffdc::fakes {
 
 class SysfsTree {
  public:
@@ -71,4 +71,4 @@ class SysfsTree {
   std::filesystem::path root_;
 };
 
-}  // namespace ffdc::testing
+}  // namespace ffdc::fakes

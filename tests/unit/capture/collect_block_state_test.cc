@@ -6,7 +6,7 @@
 namespace ffdc {
 namespace {
 
-constexpr uint32_t kSda = 8u << 20;
+constexpr uint32_t kSdaDev = 8u << 20;
 
 class BlockStateTest : public CollectTest {
  protected:
@@ -50,7 +50,7 @@ class BlockStateTest : public CollectTest {
         "1 0 8:32 / / rw - ext4 /dev/sdc rw\n"
         "2 1 253:0 / /srv rw,noatime - xfs /dev/mapper/vg-data rw\n");
     Put("proc/swaps", "Filename\tType\tSize\n/dev/sda1 partition 1 0 -2\n");
-    job_.set_subject_dev(kSda);
+    job_.set_subject_dev(kSdaDev);
     job_.set_subject_name("sda");
   }
   Result<> Collect() {

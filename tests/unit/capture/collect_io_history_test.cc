@@ -4,11 +4,11 @@
 
 #include "capture/io_history.h"
 #include "collect_fixture.h"
+#include "fakes/units.h"
 
 namespace ffdc {
 namespace {
 
-constexpr uint32_t kSda = 8u << FFDC_DEV_MINOR_BITS;
 constexpr uint32_t kSdb = kSda | 16;
 
 ffdc_io_record Record(uint64_t complete_ns, uint32_t dev = kSda, uint8_t op = 0, uint8_t status = 0,

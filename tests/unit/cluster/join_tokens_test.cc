@@ -14,9 +14,9 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kNow = 1'800'000'000 * kSecond;
-constexpr int64_t kWeek = 7 * 24 * 3600 * kSecond;
+constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr int64_t kNow = 1'800'000'000 * kSecondNs;
+constexpr int64_t kWeek = 7 * 24 * 3600 * kSecondNs;
 const std::string kSecret(40, 'a');
 const std::string kOther(40, 'b');
 
@@ -33,7 +33,7 @@ class JoinTokensTest : public testing::Test {
     db_ = MakeEmbeddedDb(std::move(callbacks));
     db_->Start();
   }
-  std::string Add(const std::string& secret, int64_t expires = kNow + 60 * kSecond) {
+  std::string Add(const std::string& secret, int64_t expires = kNow + 60 * kSecondNs) {
     std::string why = "not done";
     tokens_.Add(*db_, secret, "a", kNow, expires,
                 [&](const Result<>& done) { why = done ? "" : done.error().message; });
@@ -76,9 +76,9 @@ TEST_F(JoinTokensTest, AnUnknownOneIsNotTaken) {
 }
 
 TEST_F(JoinTokensTest, AnExpiredOneIsNotTaken) {
-  Add(kSecret, kNow + 5 * kSecond);
-  EXPECT_THAT(Take(kSecret, "b", kNow + 5 * kSecond), HasSubstr("expired at 2027-"));
-  EXPECT_EQ(Take(kSecret, "b", kNow + 4 * kSecond), "");
+  Add(kSecret, kNow + 5 * kSecondNs);
+  EXPECT_THAT(Take(kSecret, "b", kNow + 5 * kSecondNs), HasSubstr("expired at 2027-"));
+  EXPECT_EQ(Take(kSecret, "b", kNow + 4 * kSecondNs), "");
 }
 
 // Two nodes keep the CA, and this one has not heard yet that the other one gave the token away.
@@ -99,10 +99,10 @@ TEST_F(JoinTokensTest, NonsenseInTheDbLetsNobodyJoin) {
   db_->Put("tokens/" + JoinSecretHash(kSecret), "\xff\xff nonsense");
   EXPECT_THAT(Take(kSecret, "b"), HasSubstr("is not one of this cluster"));
   v1::JoinTokenRecord record;
-  for (const int64_t seconds : {int64_t{0}, int64_t{-1}, INT64_MAX, INT64_MIN}) {
-    record.mutable_expires_at()->set_seconds(seconds);
+  for (const int64_t expiry_s : {int64_t{0}, int64_t{-1}, INT64_MAX, INT64_MIN}) {
+    record.mutable_expires_at()->set_seconds(expiry_s);
     db_->Put("tokens/" + JoinSecretHash(kSecret), record.SerializeAsString());
-    EXPECT_THAT(Take(kSecret, "b"), HasSubstr("is not one of this cluster")) << seconds;
+    EXPECT_THAT(Take(kSecret, "b"), HasSubstr("is not one of this cluster")) << expiry_s;
   }
 }
 

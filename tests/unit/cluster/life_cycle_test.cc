@@ -6,14 +6,14 @@
 
 #include <vector>
 
+#include "fakes/units.h"
+
 namespace ffdc {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr uint64_t kSecond = 1'000'000'000;
 
 class LifeCycleTest : public testing::Test {
  protected:

@@ -5,11 +5,12 @@
 
 #include <cmath>
 
+#include "fakes/units.h"
+
 namespace ffdc {
 namespace {
 
 constexpr double kFactor = 5;
-constexpr uint64_t kMs = 1'000'000;
 
 LatencyWindow Window(double p50_ms, double ios_per_s = 200, double bytes = 4096, double p99_ms = 0) {
   return {static_cast<uint64_t>(p50_ms * kMs), static_cast<uint64_t>(p99_ms * kMs), ios_per_s, bytes};

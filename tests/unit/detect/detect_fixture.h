@@ -12,13 +12,12 @@
 
 #include "detect/detector.h"
 #include "fakes/fake_clock.h"
+#include "fakes/units.h"
 
 namespace ffdc {
 
 class DetectorTest : public testing::Test {
  protected:
-  static constexpr uint64_t kSecond = 1'000'000'000;
-  static constexpr uint32_t kSda = 8u << FFDC_DEV_MINOR_BITS;
   static constexpr uint32_t kSdb = kSda + 16;
 
   explicit DetectorTest(std::string kind) : ids_(clock_), kind_(std::move(kind)) {

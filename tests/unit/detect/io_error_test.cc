@@ -3,12 +3,12 @@
 
 #include "detect/detector.h"
 #include "fakes/fake_clock.h"
+#include "fakes/units.h"
 
 namespace ffdc {
 namespace {
 
 constexpr uint32_t kDev = 7u << FFDC_DEV_MINOR_BITS | 3;
-constexpr uint64_t kSecond = 1'000'000'000;
 
 class IoErrorTest : public testing::Test {
  protected:

@@ -5,12 +5,12 @@
 
 #include "base/fs.h"
 #include "fakes/temp_dir.h"
+#include "fakes/units.h"
 #include "ffdc/abi/block.h"
 
 namespace ffdc {
 namespace {
 
-constexpr uint32_t kSda = 8u << FFDC_DEV_MINOR_BITS;
 using Disks = std::vector<uint32_t>;
 
 TEST(IoLimits, OnlyTightOnesCount) {

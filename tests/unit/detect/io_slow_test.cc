@@ -5,12 +5,11 @@
 #include "base/mem_file.h"
 #include "detect/baseline_file.h"
 #include "fakes/temp_dir.h"
+#include "fakes/units.h"
 #include "unit/detect/detect_fixture.h"
 
 namespace ffdc {
 namespace {
-
-constexpr uint64_t kMs = 1'000'000;
 
 class IoSlowTest : public DetectorTest {
  protected:

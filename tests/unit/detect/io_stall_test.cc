@@ -6,15 +6,13 @@
 
 #include "detect/detector.h"
 #include "fakes/fake_clock.h"
+#include "fakes/units.h"
 
 namespace ffdc {
 namespace {
 
-constexpr uint32_t kSda = 8u << FFDC_DEV_MINOR_BITS;
 constexpr uint32_t kSdaPart = kSda | 1;
 constexpr uint32_t kSdb = kSda | 16;
-constexpr uint32_t kDm = 253u << FFDC_DEV_MINOR_BITS;
-constexpr uint64_t kMs = 1'000'000;
 
 class IoStallTest : public testing::Test {
  protected:

@@ -6,7 +6,7 @@
 namespace ffdc {
 namespace {
 
-struct Case {
+struct Stack {
   const char* what;
   std::vector<std::string> frames;
   bool is_io;
@@ -15,7 +15,7 @@ struct Case {
 
 // Stacks as kernels 6.1, 6.12 and 6.18 show them, innermost first.
 TEST(ClassifyWait, TellsDisksFromEverythingElse) {
-  const Case cases[] = {
+  const Stack cases[] = {
       {"direct read of a disk",
        {"blk_io_schedule+0x1c/0x40", "__blkdev_direct_IO_simple+0x101/0x1e0", "blkdev_read_iter+0xb0/0x150"},
        true,
@@ -69,7 +69,7 @@ TEST(ClassifyWait, TellsDisksFromEverythingElse) {
       {"no symbols", {"0xffffffff81234567"}, false, "0xffffffff81234567"},
       {"no stack", {}, false, ""},
   };
-  for (const Case& test : cases) {
+  for (const Stack& test : cases) {
     const TaskWait wait = ClassifyWait(test.frames);
     EXPECT_EQ(wait.is_io, test.is_io) << test.what;
     EXPECT_EQ(wait.function, test.function) << test.what;

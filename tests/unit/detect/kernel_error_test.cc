@@ -6,17 +6,17 @@
 namespace ffdc {
 namespace {
 
-struct Line {
+struct MachineLine {
   const char* text;
   const char* what;  // empty: nothing
   bool hardware = false;
   bool corrected = false;
 };
 
-class MachineMessages : public testing::TestWithParam<Line> {};
+class MachineMessages : public testing::TestWithParam<MachineLine> {};
 
 TEST_P(MachineMessages, AreToldFromTheRest) {
-  const Line& line = GetParam();
+  const MachineLine& line = GetParam();
   const auto parsed = ParseMachineMessage(line.text);
   ASSERT_EQ(parsed.has_value(), *line.what != '\0') << line.text;
   if (!parsed) return;
@@ -28,42 +28,51 @@ TEST_P(MachineMessages, AreToldFromTheRest) {
 INSTANTIATE_TEST_SUITE_P(
     Real, MachineMessages,
     testing::Values(
-        Line{"Kernel panic - not syncing: sysrq triggered crash", "panic"},
-        Line{"watchdog: BUG: soft lockup - CPU#0 stuck for 4s! [bpftool:412]", "lockup"},
-        Line{"watchdog: Watchdog detected hard LOCKUP on cpu 3", "lockup"},
-        Line{"BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 43s!", "lockup"},
-        Line{"rcu: INFO: rcu_preempt self-detected stall on CPU", "rcu_stall"},
-        Line{"rcu: INFO: rcu_sched detected stalls on CPUs/tasks:", "rcu_stall"},
-        Line{"rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 0-.... } 6 jiffies s: 65",
-             "rcu_stall"},
-        Line{"BUG: kernel NULL pointer dereference, address: 0000000000000000", "oops"},
-        Line{"Oops: 0002 [#1] PREEMPT SMP NOPTI", "oops"},
-        Line{"general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP", "oops"},
-        Line{"kernel BUG at fs/inode.c:611!", "oops"},
-        Line{"Internal error: Oops: 96000004 [#1] SMP", "oops"},
-        Line{"BUG: Bad page state in process dd  pfn:12345", "oops"},
-        Line{"traps: a.out[123] general protection fault ip:401 sp:7ff error:0 in a.out[401000+1000]", ""},
-        Line{"a.out[123]: segfault at 0 ip 0 sp 0 error 14", ""},
-        Line{"INFO: task dd:123 blocked for more than 120 seconds.", ""},
-        Line{"rcu: Hierarchical RCU implementation.", ""}, Line{"WARNING: CPU: 0 PID: 1 at fs/inode.c:1", ""},
-        Line{"EDAC MC0: 1 CE memory read error on CPU_SrcID#0_MC#0_Chan#1_DIMM#0", "memory", true, true},
-        Line{"EDAC MC1: 2 UE memory scrubbing error on unknown memory", "memory", true, false},
-        Line{"EDAC MC: Ver: 3.0.0", ""}, Line{"EDAC MC0: Giving out device to module skx_edac", ""},
-        Line{"Memory failure: 0x12345: recovery action for dirty LRU page: Recovered", "memory", true, false},
-        Line{"mce: [Hardware Error]: Machine check events logged", "cpu", true, true},
-        Line{"mce: [Hardware Error]: CPU 0: Machine Check Exception: 5 Bank 3: be00000000800400", "cpu", true,
-             false},
-        Line{"{1}[Hardware Error]: event severity: fatal", "cpu", true, false},
-        Line{"{1}[Hardware Error]: event severity: corrected", "cpu", true, true},
-        Line{"mce: CPU0 supports 32 MCE banks", ""},
-        Line{"pcieport 0000:00:1c.0: AER: Corrected error received: 0000:01:00.0", "pcie", true, true},
-        Line{"pcieport 0000:00:1c.0: AER: Multiple Uncorrected (Non-Fatal) error received: 0000:01:00.0",
-             "pcie", true, false},
-        Line{"nvme 0000:01:00.0: PCIe Bus Error: severity=Corrected, type=Physical Layer, (Receiver ID)",
-             "pcie", true, true},
-        Line{"nvme 0000:01:00.0: PCIe Bus Error: severity=Uncorrected (Fatal), type=Transaction Layer",
-             "pcie", true, false},
-        Line{"pcieport 0000:00:1c.0: AER: enabled with IRQ 122", ""}, Line{"", ""}));
+        MachineLine{"Kernel panic - not syncing: sysrq triggered crash", "panic"},
+        MachineLine{"watchdog: BUG: soft lockup - CPU#0 stuck for 4s! [bpftool:412]", "lockup"},
+        MachineLine{"watchdog: Watchdog detected hard LOCKUP on cpu 3", "lockup"},
+        MachineLine{"BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 43s!", "lockup"},
+        MachineLine{"rcu: INFO: rcu_preempt self-detected stall on CPU", "rcu_stall"},
+        MachineLine{"rcu: INFO: rcu_sched detected stalls on CPUs/tasks:", "rcu_stall"},
+        MachineLine{
+            "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 0-.... } 6 jiffies s: 65",
+            "rcu_stall"},
+        MachineLine{"BUG: kernel NULL pointer dereference, address: 0000000000000000", "oops"},
+        MachineLine{"Oops: 0002 [#1] PREEMPT SMP NOPTI", "oops"},
+        MachineLine{"general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP",
+                    "oops"},
+        MachineLine{"kernel BUG at fs/inode.c:611!", "oops"},
+        MachineLine{"Internal error: Oops: 96000004 [#1] SMP", "oops"},
+        MachineLine{"BUG: Bad page state in process dd  pfn:12345", "oops"},
+        MachineLine{"traps: a.out[123] general protection fault ip:401 sp:7ff error:0 in a.out[401000+1000]",
+                    ""},
+        MachineLine{"a.out[123]: segfault at 0 ip 0 sp 0 error 14", ""},
+        MachineLine{"INFO: task dd:123 blocked for more than 120 seconds.", ""},
+        MachineLine{"rcu: Hierarchical RCU implementation.", ""},
+        MachineLine{"WARNING: CPU: 0 PID: 1 at fs/inode.c:1", ""},
+        MachineLine{"EDAC MC0: 1 CE memory read error on CPU_SrcID#0_MC#0_Chan#1_DIMM#0", "memory", true,
+                    true},
+        MachineLine{"EDAC MC1: 2 UE memory scrubbing error on unknown memory", "memory", true, false},
+        MachineLine{"EDAC MC: Ver: 3.0.0", ""},
+        MachineLine{"EDAC MC0: Giving out device to module skx_edac", ""},
+        MachineLine{"Memory failure: 0x12345: recovery action for dirty LRU page: Recovered", "memory", true,
+                    false},
+        MachineLine{"mce: [Hardware Error]: Machine check events logged", "cpu", true, true},
+        MachineLine{"mce: [Hardware Error]: CPU 0: Machine Check Exception: 5 Bank 3: be00000000800400",
+                    "cpu", true, false},
+        MachineLine{"{1}[Hardware Error]: event severity: fatal", "cpu", true, false},
+        MachineLine{"{1}[Hardware Error]: event severity: corrected", "cpu", true, true},
+        MachineLine{"mce: CPU0 supports 32 MCE banks", ""},
+        MachineLine{"pcieport 0000:00:1c.0: AER: Corrected error received: 0000:01:00.0", "pcie", true, true},
+        MachineLine{
+            "pcieport 0000:00:1c.0: AER: Multiple Uncorrected (Non-Fatal) error received: 0000:01:00.0",
+            "pcie", true, false},
+        MachineLine{
+            "nvme 0000:01:00.0: PCIe Bus Error: severity=Corrected, type=Physical Layer, (Receiver ID)",
+            "pcie", true, true},
+        MachineLine{"nvme 0000:01:00.0: PCIe Bus Error: severity=Uncorrected (Fatal), type=Transaction Layer",
+                    "pcie", true, false},
+        MachineLine{"pcieport 0000:00:1c.0: AER: enabled with IRQ 122", ""}, MachineLine{"", ""}));
 
 class KernelErrorTest : public NodeFixture {
  protected:

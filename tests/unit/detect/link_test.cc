@@ -3,12 +3,11 @@
 
 #include "detect/detector.h"
 #include "fakes/fake_clock.h"
+#include "fakes/units.h"
 #include "ffdc/abi/socket.h"
 
 namespace ffdc {
 namespace {
-
-constexpr uint64_t kSecond = 1'000'000'000;
 
 class LinkTest : public testing::Test {
  protected:

@@ -14,6 +14,7 @@
 
 #include "detect/detector.h"
 #include "fakes/fake_clock.h"
+#include "fakes/units.h"
 
 namespace ffdc {
 
@@ -21,7 +22,6 @@ class NodeFixture : public testing::Test {
  protected:
   static constexpr uint32_t kDisk = 253u << FFDC_DEV_MINOR_BITS;
   static constexpr uint32_t kBtrfsDev = 45;  // 0:45
-  static constexpr uint64_t kSecond = 1'000'000'000;
 
   NodeFixture() : ids_(clock_) {
     Filesystem data;

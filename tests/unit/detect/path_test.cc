@@ -5,11 +5,11 @@
 
 #include "detect/detector.h"
 #include "fakes/fake_clock.h"
+#include "fakes/units.h"
 
 namespace ffdc {
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint32_t kMountDev = 45;
 using State = PathState::State;
 

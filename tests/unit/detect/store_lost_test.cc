@@ -7,11 +7,10 @@
 #include <vector>
 
 #include "fakes/fake_clock.h"
+#include "fakes/units.h"
 
 namespace ffdc {
 namespace {
-
-constexpr uint64_t kSecond = 1'000'000'000;
 
 TEST(StoreEventsTest, OneEventAnOutageWithItsDuration) {
   FakeClock clock;

@@ -5,14 +5,12 @@
 
 #include "detect/detector.h"
 #include "fakes/fake_clock.h"
+#include "fakes/units.h"
 #include "ffdc/abi/fault.h"
 #include "ffdc/abi/task.h"
 
 namespace ffdc {
 namespace {
-
-constexpr uint32_t kDm = 253u << FFDC_DEV_MINOR_BITS;
-constexpr uint64_t kSecond = 1'000'000'000;
 
 class TaskHungTest : public testing::Test {
  protected:

@@ -10,11 +10,10 @@
 #include <vector>
 
 #include "fakes/fake_clock.h"
+#include "fakes/units.h"
 #include "incident/manager.h"
 
 namespace ffdc {
-
-inline constexpr uint64_t kSecond = 1'000'000'000;
 
 class ManagerTest : public testing::Test {
  protected:

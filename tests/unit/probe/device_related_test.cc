@@ -4,6 +4,7 @@
 
 #include "fakes/sysfs_tree.h"
 #include "fakes/temp_dir.h"
+#include "fakes/units.h"
 #include "ffdc/abi/block.h"
 #include "probe/devices.h"
 
@@ -13,8 +14,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-
-constexpr uint32_t Dev(uint32_t major, uint32_t minor) { return major << FFDC_DEV_MINOR_BITS | minor; }
 
 class DeviceRelatedTest : public ::testing::Test {
  protected:
@@ -27,7 +26,7 @@ class DeviceRelatedTest : public ::testing::Test {
   }
 
   TempDir dir_{TempDir::MemoryParent()};
-  testing::SysfsTree tree_;
+  fakes::SysfsTree tree_;
   std::unique_ptr<DeviceInventory> inventory_;
 };
 

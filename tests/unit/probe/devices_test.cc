@@ -10,6 +10,7 @@
 #include "fakes/loop_device.h"
 #include "fakes/sysfs_tree.h"
 #include "fakes/temp_dir.h"
+#include "fakes/units.h"
 #include "ffdc/abi/block.h"
 #include "probe/uevents.h"
 
@@ -18,8 +19,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-constexpr uint32_t Dev(uint32_t major, uint32_t minor) { return major << FFDC_DEV_MINOR_BITS | minor; }
 
 class DevicesTest : public ::testing::Test {
  protected:
@@ -50,7 +49,7 @@ class DevicesTest : public ::testing::Test {
   }
 
   TempDir dir_{TempDir::MemoryParent()};
-  testing::SysfsTree tree_;
+  fakes::SysfsTree tree_;
   std::vector<std::string> changes_;
   std::unique_ptr<DeviceInventory> inventory_;
 };
@@ -437,7 +436,7 @@ TEST_F(RealDevicesTest, HearsALoopDeviceComeAndGo) {
   EXPECT_TRUE(uevents_->Status()[0].active());
   EXPECT_EQ(uevents_->Status()[0].reason(), "");
   const std::string image = dir_ / "disk.img";
-  auto loop = testing::LoopDevice::Create(image, 1 << 20);
+  auto loop = fakes::LoopDevice::Create(image, 1 << 20);
   ASSERT_TRUE(loop) << loop.error().message;
   ASSERT_TRUE(WaitForId(loop->dev(), "loop:" + image));
   const BlockDevice* device = inventory_->Find(loop->dev());
@@ -457,7 +456,7 @@ TEST_F(RealDevicesTest, HearsALoopDeviceComeAndGo) {
 
 TEST_F(RealDevicesTest, FindDoesNotWaitForTheEvent) {
   const std::string image = dir_ / "disk.img";
-  auto loop = testing::LoopDevice::Create(image, 1 << 20);
+  auto loop = fakes::LoopDevice::Create(image, 1 << 20);
   ASSERT_TRUE(loop) << loop.error().message;
   const BlockDevice* device = inventory_->Find(loop->dev());
   ASSERT_NE(device, nullptr);

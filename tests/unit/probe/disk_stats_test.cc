@@ -3,13 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include "fakes/units.h"
 #include "ffdc/abi/block.h"
 
 namespace ffdc {
 namespace {
 
-constexpr uint32_t kSda = 8u << FFDC_DEV_MINOR_BITS;
-constexpr uint32_t kDm = 253u << FFDC_DEV_MINOR_BITS | 1;
+constexpr uint32_t kDmDev = 253u << FFDC_DEV_MINOR_BITS | 1;
 
 TEST(DiskStats, EveryKindOfCompletionCounts) {
   auto disks = ParseDiskStats(
@@ -19,8 +19,8 @@ TEST(DiskStats, EveryKindOfCompletionCounts) {
   ASSERT_EQ(disks.size(), 3u);
   EXPECT_EQ(disks[kSda].completed, 1234u);
   EXPECT_EQ(disks[kSda].in_flight, 3u);
-  EXPECT_EQ(disks[kDm].completed, 11u) << "a kernel that counts neither discards nor flushes";
-  EXPECT_EQ(disks[kDm].in_flight, 0u);
+  EXPECT_EQ(disks[kDmDev].completed, 11u) << "a kernel that counts neither discards nor flushes";
+  EXPECT_EQ(disks[kDmDev].in_flight, 0u);
 }
 
 TEST(DiskStats, SectorsAreCountedAsBytes) {

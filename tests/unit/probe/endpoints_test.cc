@@ -84,7 +84,7 @@ class ReadEndpointsTest : public ::testing::Test {
   std::vector<Endpoint> Read() { return ReadEndpoints(options_).endpoints; }
 
   TempDir dir_;
-  testing::SysfsTree tree_;
+  fakes::SysfsTree tree_;
   EndpointOptions options_;
 };
 

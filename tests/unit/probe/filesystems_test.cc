@@ -6,14 +6,13 @@
 
 #include "fakes/sysfs_tree.h"
 #include "fakes/temp_dir.h"
+#include "fakes/units.h"
 #include "ffdc/abi/block.h"
 
 namespace ffdc {
 namespace {
 
 using ::testing::ElementsAre;
-
-constexpr uint32_t Dev(uint32_t major, uint32_t minor) { return major << FFDC_DEV_MINOR_BITS | minor; }
 
 class FilesystemsTest : public ::testing::Test {
  protected:
@@ -43,7 +42,7 @@ class FilesystemsTest : public ::testing::Test {
   }
 
   TempDir dir_{TempDir::MemoryParent()};
-  testing::SysfsTree tree_;
+  fakes::SysfsTree tree_;
   std::unique_ptr<DeviceInventory> devices_;
   std::unique_ptr<FilesystemTable> table_;
 };

@@ -8,11 +8,10 @@
 #include <vector>
 
 #include "fakes/fake_clock.h"
+#include "fakes/units.h"
 
 namespace ffdc {
 namespace {
-
-constexpr uint64_t kMs = 1'000'000;
 
 // A socket that keeps its messages apart stands for /dev/kmsg: one record a read.
 class KernelLogTest : public testing::Test {

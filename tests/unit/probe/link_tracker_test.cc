@@ -62,7 +62,7 @@ class LinkTrackerTest : public ::testing::Test {
   }
 
   TempDir dir_;
-  testing::SysfsTree tree_;
+  fakes::SysfsTree tree_;
   std::map<int, std::string> names_;
   std::map<std::string, RouteAnswer> routes_;
   uint64_t now_ = 100;

@@ -9,6 +9,7 @@
 #include "fakes/fake_clock.h"
 #include "fakes/sysfs_tree.h"
 #include "fakes/temp_dir.h"
+#include "fakes/units.h"
 #include "ffdc/abi/rpc.h"
 
 namespace ffdc {
@@ -16,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using State = PathState::State;
-constexpr uint64_t kSecond = 1'000'000'000;
 
 class PathsTest : public ::testing::Test {
  protected:
@@ -120,7 +120,7 @@ class PathsTest : public ::testing::Test {
   void RemoveController(const std::string& name) { fs::remove_all(tree_.sysfs() / "class/nvme" / name); }
 
   TempDir dir_;
-  testing::SysfsTree tree_;
+  fakes::SysfsTree tree_;
   FakeClock clock_;
   std::unique_ptr<DeviceInventory> devices_;
   std::unique_ptr<PathProbe> probe_;

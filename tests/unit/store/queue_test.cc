@@ -95,25 +95,25 @@ TEST(SpoolQueueTest, ACaptureToldTwiceCountsOnce) {
 
 // --- retention -----------------------------------------------------------
 
-constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kSecondNs = 1'000'000'000;
 
 std::vector<std::string> Removed(const std::vector<StoredIncident>& incidents, const RetentionLimits& limits,
                                  int64_t now_s = 1000) {
   std::vector<std::string> ids;
-  for (const auto& step : PlanRetention(incidents, limits, now_s * kSecond)) ids.push_back(step.id);
+  for (const auto& step : PlanRetention(incidents, limits, now_s * kSecondNs)) ids.push_back(step.id);
   auto unclassified = incidents;
   for (auto& incident : unclassified) incident.repeat = false;
-  EXPECT_EQ(PlanRetention(unclassified, limits, now_s * kSecond).empty(), ids.empty());
+  EXPECT_EQ(PlanRetention(unclassified, limits, now_s * kSecondNs).empty(), ids.empty());
   return ids;
 }
 
 // Opened at 100, 200, ... s; 200 and 400 are repeats.
 std::vector<StoredIncident> FiveIncidents() {
-  return {{"500", 500 * kSecond, 10, false, false},
-          {"400", 400 * kSecond, 10, true, false},
-          {"100", 100 * kSecond, 10, false, false},
-          {"200", 200 * kSecond, 10, true, false},
-          {"300", 300 * kSecond, 10, false, false}};
+  return {{"500", 500 * kSecondNs, 10, false, false},
+          {"400", 400 * kSecondNs, 10, true, false},
+          {"100", 100 * kSecondNs, 10, false, false},
+          {"200", 200 * kSecondNs, 10, true, false},
+          {"300", 300 * kSecondNs, 10, false, false}};
 }
 
 TEST(RetentionTest, NoLimitKeepsAll) { EXPECT_THAT(Removed(FiveIncidents(), {}), IsEmpty()); }
@@ -136,7 +136,7 @@ TEST(RetentionTest, PinnedAndOpenOnesStayWhateverTheLimits) {
   for (auto& incident : incidents) incident.keep = incident.id != "500" && incident.id != "400";
   const RetentionLimits limits{1, 1, 1};
   std::vector<std::string> ids;
-  for (const auto& step : PlanRetention(incidents, limits, 1000 * kSecond)) ids.push_back(step.id);
+  for (const auto& step : PlanRetention(incidents, limits, 1000 * kSecondNs)) ids.push_back(step.id);
   EXPECT_THAT(ids, ElementsAre("400", "500"));
 }
 
@@ -145,7 +145,7 @@ TEST(RetentionTest, AClockThatSteppedBackRemovesNothingForItsAge) {
 }
 
 TEST(RetentionTest, SaysWhy) {
-  const auto steps = PlanRetention(FiveIncidents(), {750, 25, 0}, 1000 * kSecond);
+  const auto steps = PlanRetention(FiveIncidents(), {750, 25, 0}, 1000 * kSecondNs);
   ASSERT_EQ(steps.size(), 3u);
   EXPECT_EQ(steps[0].reason, "retention: older than 750 s");
   EXPECT_EQ(steps[2].reason, "retention: the store held more than 25 bytes");
