@@ -63,7 +63,7 @@ test_all() {
 	ctest --test-dir build --output-on-failure -j "$jobs"
 }
 
-# Lint, and the builds of the tiers that come after the tests.
+# Lint, the builds of the tiers that come after the tests, and what no test disturbs.
 beside() {
 	# The scheduler shares by session first, where it groups them (CONFIG_SCHED_AUTOGROUP).
 	[ ! -e /proc/self/autogroup ] || echo 19 >/proc/self/autogroup
@@ -72,7 +72,7 @@ beside() {
 	step 'Builds with sanitizers'
 	build asan
 	build tsan base_test control_test
-	build fuzz fuzzers
+	FUZZ_SECONDS=${FUZZ_SECONDS:-5} fuzz
 }
 
 check_all() {
@@ -88,7 +88,6 @@ check_all() {
 	[ "$failed" = 0 ] || exit 1
 	asan
 	tsan
-	FUZZ_SECONDS=${FUZZ_SECONDS:-5} fuzz
 	# Every fault once; `make vm` has them all on both kernels. Patient: what is to pass here is
 	# that each is seen and named, on whatever machine; the table tells how soon.
 	# Stores on NFS take ten minutes more; e2e.nfs has most of their failures without a machine.

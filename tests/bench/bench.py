@@ -162,6 +162,8 @@ def declare_all(results):
     ok("idle_cpu_percent", "idle: agent and launcher, of one core", "<= 0.2", "%", lambda v: v <= 0.2)
     ok("rados_mib_per_s", "a capture into Ceph, checked", "", "MiB/s", lambda v: True)
     ok("rados_of_bare", "  as a share of a loop on librados alone", ">= 0.8", "", lambda v: v >= 0.8)
+    ok("rados_of_checked", "  as a share of that loop with the OSD's checksum of each part", ">= 0.8", "",
+       lambda v: v >= 0.8)
     ok("rados_rss_mib", "  RSS of agent and worker meanwhile, highest", "<= 128", "MiB", lambda v: v <= 128)
 
 

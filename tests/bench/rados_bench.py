@@ -59,6 +59,7 @@ def measure(results, bed_type):
         rates = json.loads(done.stdout)
         results.add("rados_mib_per_s", rates["driver_mib_per_s"])
         results.add("rados_of_bare", rates["driver_mib_per_s"] / rates["bare_mib_per_s"])
+        results.add("rados_of_checked", rates["driver_mib_per_s"] / rates["checked_mib_per_s"])
         with bed_type(1, store={"url": url}) as bed:
             agent = bed.agent
             time.sleep(2)

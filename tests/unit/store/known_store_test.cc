@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <map>
+#include <set>
 #include <thread>
 
 #include "base/mem_file.h"
@@ -365,7 +366,8 @@ TEST_F(KnownStoreTest, CleansUpOnRequestAndTellsWhatWent) {
   EXPECT_EQ(cleaned->removed_size() + static_cast<int>(dropped_.size()) > 0, true);
   Settle();
   EXPECT_EQ(MakeDirDriver(dir_ / "store", "lab", "node1")->List().value().size(), 3u);
-  EXPECT_EQ(dropped_.size(), 1u);
+  // The cleaning that is due at a start may have met this one: then both tell of it.
+  EXPECT_EQ(std::set(dropped_.begin(), dropped_.end()).size(), 1u);
 }
 
 TEST_F(KnownStoreTest, MigratesVerifiedAndKeepsTheSource) {
