@@ -96,16 +96,16 @@ def inside(namespace):
 
 
 class Etcd:
-    """One server of an etcd cluster."""
+    """One server of an etcd cluster. prefix: what the command begins with."""
 
-    def __init__(self, net, name, number, members, tls=None):
+    def __init__(self, net, name, number, members, tls=None, prefix=()):
         self.url = f"{address(number)}:2379"
         self.namespace = net.join(name, number)
         self.data = tempfile.mkdtemp(prefix="ffdc-etcd.", dir="/dev/shm")
         scheme = "https" if tls else "http"
         peers = ",".join(f"{member}=http://{address(at)}:2380" for member, at in members)
         self.command = [
-            *inside(self.namespace), "etcd", "--name", name, "--data-dir", self.data,
+            *inside(self.namespace), *prefix, "etcd", "--name", name, "--data-dir", self.data,
             "--listen-client-urls", f"{scheme}://{self.url}", "--advertise-client-urls", f"{scheme}://{self.url}",
             "--listen-peer-urls", f"http://{address(number)}:2380",
             "--initial-advertise-peer-urls", f"http://{address(number)}:2380",
@@ -143,11 +143,13 @@ class ClusterTest(E2eTest):
         self.nodes = {}
         self.tls_db = False
 
+    etcd_prefix = ()
+
     def start_etcd(self, count=1, tls=False):
         self.tls_db = tls
         members = [(f"etcd{i}", 100 + i) for i in range(1, count + 1)]
         for name, number in members:
-            server = Etcd(self.net, name, number, members, self.ca if tls else None)
+            server = Etcd(self.net, name, number, members, self.ca if tls else None, self.etcd_prefix)
             self.addCleanup(server.close)
             self.etcd.append(server)
         for server in self.etcd:
