@@ -24,7 +24,7 @@ constexpr uint64_t kPieceBytes = 64u << 20;
 constexpr uint64_t kOperationBytes = 4u << 20;  // of one operation
 // Under way at once: enough to keep an OSD busy, little enough for the memory of a node in trouble, and
 // for librados, which blocks at 100 MiB.
-constexpr size_t kWindow = 8;
+constexpr size_t kWindow = 4;
 constexpr size_t kReadAhead = 4;
 
 std::string PieceName(const std::string& name, uint64_t number) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // rados_cost URL MIB: how fast a capture of MIB gets into the pool of a rados:// store, checked, beside
-// two loops that write the same bytes with librados alone, 4 MiB an operation, 8 under way, 64 MiB an
+// two loops that write the same bytes with librados alone, 4 MiB an operation, 4 under way, 64 MiB an
 // object, as the driver does: one checks nothing, one asks the OSD for the checksum of each part. Prints
 // JSON.
 #include <fcntl.h>
@@ -24,7 +24,7 @@ namespace ffdc {
 namespace {
 
 constexpr size_t kChunk = 4u << 20;
-constexpr size_t kWindow = 8;
+constexpr size_t kWindow = 4;
 constexpr size_t kPiece = 64u << 20;
 
 class Unpaced final : public Transfer {
