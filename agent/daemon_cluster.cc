@@ -114,9 +114,9 @@ PeerHandlers DaemonCluster::Handlers() {
 }
 
 Result<> DaemonCluster::Listen() {
-  FFDC_ASSIGN(server_, PeerServer::Start({settings_.peer.listen, settings_.node.cluster, FFDC_VERSION, tls_},
-                                         loop_, Handlers(),
-                                         [](const std::string& why) { spdlog::warn("{}", why); }));
+  FFDC_ASSIGN(server_,
+              PeerServer::Start({settings_.peer.listen, settings_.node.cluster, FFDC_VERSION, tls_}, loop_,
+                                Handlers(), [](const std::string& why) { spdlog::warn("{}", why); }));
   return {};
 }
 

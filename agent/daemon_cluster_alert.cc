@@ -144,7 +144,8 @@ void DaemonCluster::OnAlertAnswer(const std::string& id, const std::string& node
     spdlog::warn("incident {}: node {} is not alerted: {}", id, node, reply.error().message);
     return NoteUnreached(id, node, reply.error().message);
   }
-  if (peer != peers_.end() && !peer->second.answers) PingPeer(node);  // it does again: what else it missed is told
+  if (peer != peers_.end() && !peer->second.answers)
+    PingPeer(node);  // it does again: what else it missed is told
   if (!reply->merged_into().empty()) {
     if (const auto noted = noted_captures_.find(id); noted != noted_captures_.end())
       std::erase_if(noted->second, [&](const v1::Capture& known) { return known.node() == node; });

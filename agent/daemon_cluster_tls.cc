@@ -48,17 +48,16 @@ void DaemonCluster::LookAtCertificate(uint64_t now_ns) {
   certificate_due_ns_ = now_ns + kLookEveryNs;
   certificate_busy_ = true;
   const auto files = std::make_shared<Fd>(std::move(*file));
-  launcher_.Submit(
-      {"peer.tls", {}, {files->get()}, kLookDeadline},
-      [this, files, alive = std::weak_ptr<int>(alive_)](const WorkerReport& report) {
-        if (alive.expired()) return;
-        certificate_busy_ = false;
-        v1::TlsFiles found;
-        std::string problem = report.outcome == WorkerOutcome::kOk ? "" : report.error;
-        if (const auto read = ReadMessage(files->get(), &found); problem.empty() && !read)
-          problem = read.error().message;
-        OnCertificate(found, problem);
-      });
+  launcher_.Submit({"peer.tls", {}, {files->get()}, kLookDeadline},
+                   [this, files, alive = std::weak_ptr<int>(alive_)](const WorkerReport& report) {
+                     if (alive.expired()) return;
+                     certificate_busy_ = false;
+                     v1::TlsFiles found;
+                     std::string problem = report.outcome == WorkerOutcome::kOk ? "" : report.error;
+                     if (const auto read = ReadMessage(files->get(), &found); problem.empty() && !read)
+                       problem = read.error().message;
+                     OnCertificate(found, problem);
+                   });
 }
 
 void DaemonCluster::OnCertificate(const v1::TlsFiles& files, const std::string& problem) {
