@@ -69,6 +69,7 @@ enum rqf_flags { /* since 6.11; macros before */
 };
 
 struct sock;
+struct nbd_request; /* what goes over the wire */
 /* include/net/sock.h, tcp_states.h: values that never moved */
 enum sock_flags { SOCK_DEAD = 0 };
 enum {
@@ -305,6 +306,24 @@ struct rpc_task {
 	int tk_status;
 	struct rpc_clnt *tk_client;
 	struct rpc_xprt *tk_xprt;
+};
+
+/* drivers/block/nbd.c: in the module nbd */
+struct socket {
+	struct sock *sk;
+};
+struct nbd_sock {
+	struct socket *sock;
+};
+struct nbd_config {
+	struct nbd_sock **socks;
+};
+struct nbd_device {
+	struct nbd_config *config;
+};
+struct nbd_cmd {
+	struct nbd_device *nbd;
+	int index;
 };
 
 /* Filesystems. */

@@ -18,6 +18,7 @@ enum ffdc_fault_kind {
 	FFDC_FAULT_NVME_TIMEOUT = 20, /* nvme.h */
 	FFDC_FAULT_SOCKET = 24,	      /* socket.h: a connection failed, was reset, or retransmits */
 	FFDC_FAULT_RPC = 25,	      /* rpc.h: an RPC timed out or lost its connection */
+	FFDC_FAULT_NBD_REMOTE = 26,   /* nbd.h: no failure; a header alone: nbd_remotes has changed */
 	FFDC_FAULT_FS_ERROR = 32,     /* fs.h: a filesystem reported an error */
 	FFDC_FAULT_WRITEBACK = 33,    /* fs.h: writeback failed (filemap_set_wb_err) */
 	FFDC_FAULT_TASK_HUNG = 40,    /* task.h: khungtaskd */

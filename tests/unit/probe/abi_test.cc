@@ -13,6 +13,7 @@
 #include "ffdc/abi/bio_flow.h"
 #include "ffdc/abi/block_state.h"
 #include "ffdc/abi/fault.h"
+#include "ffdc/abi/nbd.h"
 #include "ffdc/abi/nvme.h"
 #include "ffdc/abi/scsi.h"
 #include "ffdc/abi/socket.h"
@@ -21,6 +22,7 @@
 // The generated headers need the types above.
 #include "block_bio.skel.h"
 #include "block_io.skel.h"
+#include "nbd.skel.h"
 #include "nvme.skel.h"
 #include "requeue.skel.h"
 #include "scsi.skel.h"
@@ -113,6 +115,7 @@ const std::map<std::string, Layout>& ExpectedOfFaults() {
       FFDC_LAYOUT(ffdc_endpoint_key, FFDC_FIELD(ffdc_endpoint_key, netns),
                   FFDC_FIELD(ffdc_endpoint_key, family), FFDC_FIELD(ffdc_endpoint_key, port),
                   FFDC_FIELD(ffdc_endpoint_key, address)),
+      FFDC_LAYOUT(ffdc_nbd_key, FFDC_FIELD(ffdc_nbd_key, device), FFDC_FIELD(ffdc_nbd_key, connection)),
       FFDC_LAYOUT(ffdc_socket_failure, FFDC_FIELD(ffdc_socket_failure, header),
                   FFDC_FIELD(ffdc_socket_failure, remote), FFDC_FIELD(ffdc_socket_failure, local_port),
                   FFDC_FIELD(ffdc_socket_failure, error), FFDC_FIELD(ffdc_socket_failure, what),
@@ -201,7 +204,8 @@ TEST(Abi, FaultProgramsShareTheirRecordsAndCounts) {
   for (const auto& [elf, record] : {Object{scsi_bpf::elf_bytes, "ffdc_scsi_error"},
                                     {nvme_bpf::elf_bytes, "ffdc_nvme_error"},
                                     {requeue_bpf::elf_bytes, "ffdc_fault_key"},
-                                    {sockets_bpf::elf_bytes, "ffdc_socket_failure"}}) {
+                                    {sockets_bpf::elf_bytes, "ffdc_socket_failure"},
+                                    {nbd_bpf::elf_bytes, "ffdc_nbd_key"}}) {
     size_t size = 0;
     const void* bytes = elf(&size);
     const auto layouts = LayoutsOf(bytes, size);
