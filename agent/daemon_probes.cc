@@ -11,6 +11,7 @@ namespace ffdc {
 // One line a source: what it hears goes to every detector.
 void Daemon::AddSources() {
   auto faults = FaultProbes::Start(AllFaultSets(), [this](const ffdc_record_header& record) {
+    if (record.kind == FFDC_FAULT_NBD_REMOTE) return endpoints_->Outdated();
     path_probe_->OnRecord(record);
     Observe(&Detector::OnRecord, record);
   });
@@ -53,6 +54,12 @@ void Daemon::AddEndpoints() {
     ids = devices_->RelatedTo(device->dev);
     ids.insert(ids.begin(), device->subject.id());
     return ids;
+  };
+  // The map is another each time that the module is loaded.
+  const auto nbd_map = [this] { return fault_probes_->MapFd("nbd", "nbd_remotes"); };
+  options.nbd_connections = [nbd_map] { return ReadNbdConnections(nbd_map()); };
+  options.forget_nbd = [nbd_map](const NbdConnection& connection) {
+    ForgetNbdConnection(nbd_map(), connection);
   };
   options.cluster = [this] { return cluster_ ? cluster_->Endpoints() : std::vector<Endpoint>(); };
   auto endpoints = EndpointSource::Start(std::move(options), [this] {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The watched endpoints as bpf/sockets.bpf.c looks them up.
+// The watched endpoints as bpf/sockets.bpf.c looks them up, and those that bpf/nbd.bpf.c finds.
 #include <bpf/bpf.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <set>
+#include <utility>
 
+#include "ffdc/abi/nbd.h"
 #include "ffdc/abi/socket.h"
 #include "probe/endpoints.h"
 
@@ -38,6 +41,33 @@ void FillEndpointMap(int map_fd, uint32_t netns, const std::vector<Endpoint>& en
   for (const ffdc_endpoint_key& old : gone) bpf_map_delete_elem(map_fd, &old);
   constexpr uint8_t kPresent = 1;
   for (const ffdc_endpoint_key& fresh : wanted) bpf_map_update_elem(map_fd, &fresh, &kPresent, BPF_ANY);
+}
+
+std::vector<NbdConnection> ReadNbdConnections(int map_fd) {
+  std::vector<NbdConnection> connections;
+  if (map_fd < 0) return connections;
+  ffdc_nbd_key key{};
+  const ffdc_nbd_key* previous = nullptr;
+  // Whoever walks over a table that changes may begin anew: it must have an end.
+  for (uint32_t steps = 0; steps < FFDC_NBD_MAX_REMOTES; ++steps) {
+    if (bpf_map_get_next_key(map_fd, previous, &key) != 0) break;
+    previous = &key;
+    ffdc_endpoint_key remote{};
+    if (bpf_map_lookup_elem(map_fd, &key, &remote) != 0) continue;
+    NbdConnection connection{key.device, key.connection, {remote.family, {}}, remote.port};
+    std::copy(std::begin(remote.address), std::end(remote.address), connection.address.bytes.begin());
+    connections.push_back(connection);
+  }
+  // In the order of the devices, so that the first of several that share a server names it at each scan.
+  std::sort(connections.begin(), connections.end(), [](const NbdConnection& a, const NbdConnection& b) {
+    return std::pair(a.device, a.connection) < std::pair(b.device, b.connection);
+  });
+  return connections;
+}
+
+void ForgetNbdConnection(int map_fd, const NbdConnection& connection) {
+  const ffdc_nbd_key key{connection.device, connection.connection};
+  if (map_fd >= 0) bpf_map_delete_elem(map_fd, &key);
 }
 
 uint32_t OwnNetworkNamespace() {

@@ -59,6 +59,7 @@ class Reader {
     for (const std::string& name : Names("class/nvme")) ReadNvme(name);
     for (const std::string& name : Names("class/iscsi_connection")) ReadIscsi(name);
     for (const std::string& name : Names("bus/rbd/devices")) ReadRbd(name);
+    ReadNbd();
     if (options_.cluster) {
       for (Endpoint& endpoint : options_.cluster()) Add(std::move(endpoint));
     }
@@ -173,6 +174,31 @@ class Reader {
     const auto related = Identities({"rbd" + id});
     for (Endpoint& monitor : ParseMonitors(NextWord(text), kCephPort))
       Add(std::move(monitor), "rbd" + id, related);
+  }
+
+  // Several connections of one device mostly lead to one server: its endpoint is one.
+  void ReadNbd() {
+    if (!options_.nbd_connections) return;
+    struct Disk {
+      bool set_up = false;
+      std::vector<std::string> related;
+    };
+    std::map<uint32_t, Disk> disks;
+    for (const NbdConnection& connection : options_.nbd_connections()) {
+      const std::string name = "nbd" + std::to_string(connection.device);
+      auto known = disks.find(connection.device);
+      if (known == disks.end()) {
+        Disk disk;
+        disk.set_up = !ReadLine(options_.sysfs / "block" / name / "pid").empty();
+        if (disk.set_up) disk.related = Identities({name});
+        known = disks.emplace(connection.device, std::move(disk)).first;
+      }
+      if (known->second.set_up) {
+        Add({connection.address, connection.port, {}, {}}, name, known->second.related);
+      } else if (options_.forget_nbd) {
+        options_.forget_nbd(connection);
+      }
+    }
   }
 
   void AddText(std::string_view address, std::string_view port, const std::string& source,

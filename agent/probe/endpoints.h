@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which remote addresses carry this node's storage: those of mounts, NVMe-oF
-// controllers, iSCSI connections and Ceph monitors, and those the configuration names.
+// controllers, iSCSI connections, nbd devices and Ceph monitors, and those the configuration names.
 // And which belong to its cluster: servers of the DB, and peers.
 // All calls from the agent's loop thread.
 #pragma once
@@ -23,12 +23,23 @@ namespace ffdc {
 // then the cluster.
 inline constexpr size_t kMaxEndpoints = 2048;
 
+// A connection of a network block device, and where it led when a request was sent along it last.
+struct NbdConnection {
+  uint32_t device = 0;  // 3: nbd3
+  uint32_t connection = 0;
+  IpAddress address;
+  uint16_t port = 0;
+};
+
 struct EndpointOptions {
   std::filesystem::path sysfs = "/sys";
   std::filesystem::path procfs = "/proc";
   std::vector<std::string> configured;  // watch.endpoints
   // Identities of a disk ("nvme0n1") and of what lies above it, for Endpoint.related_ids.
   std::function<std::vector<std::string>(const std::string& disk)> identities;
+  // Those of bpf/nbd.bpf.c, and that it may forget one: its device was given back.
+  std::function<std::vector<NbdConnection>()> nbd_connections;
+  std::function<void(const NbdConnection&)> forget_nbd;
   // The cluster's, the DB before the peers.
   std::function<std::vector<Endpoint>()> cluster;
 };
@@ -57,6 +68,9 @@ std::vector<Endpoint> ParseMonitors(std::string_view text, uint16_t default_port
 // Makes the map watched_endpoints of bpf/sockets.bpf.c hold exactly these, as reached from
 // the network namespace of this inode number. Best effort.
 void FillEndpointMap(int map_fd, uint32_t netns, const std::vector<Endpoint>& endpoints);
+// What its counterpart nbd_remotes of bpf/nbd.bpf.c holds. Best effort, too.
+std::vector<NbdConnection> ReadNbdConnections(int map_fd);
+void ForgetNbdConnection(int map_fd, const NbdConnection& connection);
 // The inode number of the agent's own network namespace; 0: unknown.
 uint32_t OwnNetworkNamespace();
 

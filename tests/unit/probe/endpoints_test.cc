@@ -125,6 +125,41 @@ TEST_F(ReadEndpointsTest, RbdWithoutItsSecret) {
   EXPECT_THAT(found[0].related_ids, ElementsAre("id:rbd0"));
 }
 
+NbdConnection Nbd(uint32_t device, uint32_t connection, const std::string& remote) {
+  const Endpoint endpoint = *ParseEndpoint(remote);
+  return {device, connection, endpoint.address, endpoint.port};
+}
+
+TEST_F(ReadEndpointsTest, NbdWhereItsConnectionsLead) {
+  options_.nbd_connections = [] {
+    return std::vector<NbdConnection>{Nbd(0, 0, "10.0.0.1:10809"), Nbd(0, 1, "10.0.0.1:10809"),
+                                      Nbd(0, 2, "10.0.0.2:10809"), Nbd(12, 0, "[fd00::1]:10809"),
+                                      Nbd(13, 0, "10.0.0.1:10809")};
+  };
+  for (const std::string disk : {"nbd0", "nbd12", "nbd13"}) tree_.Write("sys/block/" + disk + "/pid", "77\n");
+  const auto found = Read();
+  ASSERT_THAT(Names(found), ElementsAre("10.0.0.1:10809", "10.0.0.2:10809", "[fd00::1]:10809"));
+  EXPECT_EQ(found[0].source, "nbd0");
+  EXPECT_EQ(found[0].role, EndpointRole::kStorage);
+  EXPECT_THAT(found[0].related_ids, ElementsAre("id:nbd0", "id:nbd13")) << "one server of two disks";
+  EXPECT_THAT(found[1].related_ids, ElementsAre("id:nbd0"));
+  EXPECT_EQ(found[2].source, "nbd12");
+  EXPECT_THAT(found[2].related_ids, ElementsAre("id:nbd12"));
+}
+
+TEST_F(ReadEndpointsTest, NbdThatIsGivenBackIsForgotten) {
+  std::vector<uint32_t> forgotten;
+  options_.nbd_connections = [] {
+    return std::vector<NbdConnection>{Nbd(0, 0, "10.0.0.1:10809"), Nbd(1, 0, "10.0.0.2:10809"),
+                                      Nbd(2, 0, "10.0.0.3:10809")};
+  };
+  options_.forget_nbd = [&](const NbdConnection& connection) { forgotten.push_back(connection.device); };
+  tree_.Write("sys/block/nbd0/size", "0\n");  // the disk stays, without a server
+  tree_.Write("sys/block/nbd1/pid", "77\n");
+  EXPECT_THAT(Names(Read()), ElementsAre("10.0.0.2:10809"));
+  EXPECT_THAT(forgotten, ElementsAre(0, 2));
+}
+
 TEST_F(ReadEndpointsTest, OneEndpointOfManyIsOneAndTheFirstNamesIt) {
   options_.configured = {"10.0.0.1:2049", "[fd00::1]:2379"};
   tree_.Write("proc/self/mountinfo",
