@@ -59,6 +59,10 @@ start_agent() { # the first time; it may run since before the job
 	note "the agent answers"
 }
 
+watched_addresses() { # COUNT: so many far ends carry storage, as far as the agent knows
+	ffdcctl probe list --json | grep -qE "\"attached_to\": *\"$1 addresses: $1 storage\""
+}
+
 monotonic_ns() { # CLOCK_MONOTONIC, without starting a program
 	local line
 	while read -r line; do

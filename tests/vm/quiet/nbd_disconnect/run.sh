@@ -3,6 +3,8 @@
 start_agent
 nbd_disk -timeout 3
 read_at /dev/nbd0 0 10
+until_ok 10 watched_addresses 1
 nbd-client -d /dev/nbd0
 sleep 2
 may_fail nbd_server KILL # it may have ended with its only client
+until_ok 10 watched_addresses 0
