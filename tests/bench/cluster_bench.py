@@ -58,6 +58,7 @@ class Measurement(ClusterTest):
         disk.lose()
         for turn in range(1, ROUNDS + 1):
             disk.fail()
+            time.sleep(1)  # whoever asks takes from what is measured
             yield wait_for(lambda: (of_kind(origin, "io.error") + [None] * ROUNDS)[turn - 1], f"incident {turn}", 60)
             time.sleep(1.5)
 

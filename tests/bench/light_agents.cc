@@ -29,6 +29,7 @@ namespace ffdc {
 namespace {
 
 constexpr const char* kCluster = "default";
+constexpr std::chrono::milliseconds kReportDelay{100};  // as the agent's: what changes meanwhile goes along
 constexpr std::chrono::seconds kReportAgain{1};
 
 struct Ca {
@@ -103,7 +104,7 @@ class LightAgent {
     report.set_incident_id(request.incident_id());
     report.mutable_capture()->set_node(name_);
     report.mutable_capture()->set_state(v1::COLLECTING);
-    Report(request.origin_node(), report);
+    loop_.After(kReportDelay, [this, origin = request.origin_node(), report] { Report(origin, report); });
   }
 
   void Report(const std::string& origin, const v1::CaptureReport& report) {

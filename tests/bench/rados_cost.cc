@@ -14,8 +14,8 @@
 #include <rados/librados.hpp>
 
 #include "base/fs.h"
-#include "base/rados_url.h"
 #include "base/spool_layout.h"
+#include "base/store_url.h"
 #include "base/uuid.h"
 #include "fakes/temp_dir.h"
 #include "store/driver.h"
