@@ -131,17 +131,38 @@ iscsi_disks() {
 
 # --- NFS, server and client in one machine -----------------------------------------------
 
-nfs_server() {
+nfs_server() { # the kernel's
 	modprobe -a nfsd nfs nfsv4
-	mkdir -p /srv/export /mnt/nfs /var/lib/nfs/rpc_pipefs
-	mount -t tmpfs export /srv/export
-	dd if=/dev/urandom of=/srv/export/file bs=1M count=4 status=none
+	nfs_tree
+	mkdir -p /var/lib/nfs/rpc_pipefs
 	mountpoint -q /proc/fs/nfsd || mount -t nfsd nfsd /proc/fs/nfsd
 	mountpoint -q /var/lib/nfs/rpc_pipefs || mount -t rpc_pipefs rpc_pipefs /var/lib/nfs/rpc_pipefs
 	rpcbind -w
 	rpc.mountd
 	nfs_up
 }
+
+nfs_tree() { # what is exported
+	mkdir -p /srv/export /mnt/nfs
+	mount -t tmpfs export /srv/export
+	dd if=/dev/urandom of=/srv/export/file bs=1M count=4 status=none
+}
+
+ganesha_server() { # one in user space: nfs-ganesha
+	modprobe -a nfs nfsv4
+	nfs_tree
+	mkdir -p /run/ganesha
+	ganesha_up
+}
+
+ganesha_up() {
+	unit ganesha --collect ganesha.nfsd -F -f /job/guest/ganesha.conf -p /run/ganesha/pid -L /out/ganesha.log
+	until_ok 60 ganesha_listens
+}
+
+ganesha_listens() { [ -n "$(ss -Hltn 'sport = :2049')" ]; }
+
+ganesha_killed() { systemctl kill --signal=KILL ganesha; }
 
 nfs_up() {
 	echo 10 >/proc/fs/nfsd/nfsv4leasetime
@@ -158,13 +179,16 @@ nfs_export() { # rw|ro
 
 nfs_down() { rpc.nfsd 0; }
 
-nfs_mount() { # OPTIONS
-	mount -t nfs4 -o "vers=4.2,$1" 127.0.0.1:/ /mnt/nfs
+nfs_mount() { # OPTIONS [VERSION]
+	mount -t nfs4 -o "vers=${2:-4.2},$1" 127.0.0.1:/ /mnt/nfs
 }
 
-nfs_store() { # OPTIONS: the agent's store is on the mount, and has a capture (see expect.json: config)
-	nfs_server
-	nfs_mount "$1"
+nfs_store() { # OPTIONS [SERVER [VERSION]]: the agent's store is on the mount, and has a capture (see expect.json: config)
+	"${2:-nfs_server}"
+	nfs_mount "$1" "${3:-}"
+	# A server that has just begun lets nobody open a file until those from before could reclaim theirs.
+	until_ok 60 touch /mnt/nfs/opened
+	rm /mnt/nfs/opened
 	start_agent
 	ffdcctl dump --reason before
 	until_ok 60 nothing_waits
@@ -181,6 +205,10 @@ nfs_store_is_whole() { # every capture once, every checksum right
 	until_ok 150 nothing_waits
 	until_ok 30 all_is_stored_once
 	ffdcctl store verify --all --json >/out/store-verify.json
+}
+
+half_sent() { # a capture is under way into the store
+	[ -n "$(find /srv/export/v1/default/tmp -type f -size +0)" ]
 }
 
 all_is_stored_once() { # and nothing half done is left
