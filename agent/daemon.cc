@@ -4,7 +4,6 @@
 #include <google/protobuf/util/time_util.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/log.h"
+#include "base/precedence.h"
 #include "capture/history_decoder.h"
 #include "capture/redact_record.h"
 #include "cluster/webhook.h"
@@ -75,11 +75,10 @@ Result<> Daemon::Start() {
   // that failed: whatever was touched once stays in memory.
   if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
     spdlog::warn("cannot lock memory ({}): a hung root disk may stop the agent", strerrordesc_np(errno));
-  // The kernel freezes the history at a failure, but the next time only after the
-  // agent took what was frozen: that must not wait behind everybody's load.
-  constexpr int kNice = -10;
-  if (setpriority(PRIO_PROCESS, 0, kNice) != 0)
-    spdlog::warn("cannot raise the priority ({}): a busy node may delay the agent", strerrordesc_np(errno));
+  // The kernel freezes the history at a failure, but the next time only after the agent took what was frozen,
+  // and others freeze theirs when they are alerted: neither must wait behind everybody's load.
+  if (const auto raised = TakePrecedence(); !raised)
+    spdlog::warn("{}: a busy node may delay the agent", raised.error().message);
   FFDC_TRY(StartFolders());
   FFDC_ASSIGN(redactor_, MakeRedactor(privacy_.redact));
   versions_ = ReadVersions();

@@ -20,7 +20,11 @@ using google::protobuf::util::TimeUtil;
 constexpr std::chrono::milliseconds kCopyDeadline{10000};
 constexpr std::chrono::milliseconds kLeaveStep{20};
 constexpr int kLeaveSteps = 25;
-constexpr size_t kPeersASecond = 64;
+// All pings of a node together: what those who answer cost is to be nothing, and how far their clocks are off
+// (ClockOffsets) is to be known all the same.
+constexpr size_t kPingsASecond = 16;
+constexpr size_t kPingsOfSilentASecond = 64;
+constexpr uint64_t kMaxPingIntervalS = 16;
 constexpr uint64_t kSubjectsEveryNs = 30 * static_cast<uint64_t>(kNsPerSecond);
 constexpr size_t kMaxDbIncidents = 1000;
 constexpr size_t kMaxDbDeleted = 4096;
@@ -327,9 +331,10 @@ void DaemonCluster::Tick() {
 
 void DaemonCluster::PingPeers() {
   const uint64_t now_ns = SystemClock().MonotonicNs();
-  const uint64_t interval_s = 1 + peers_.size() / kPeersASecond;
   for (auto& [node, peer] : peers_) {
     if (now_ns < peer.next_ping_ns) continue;
+    const size_t a_second = peer.answers ? kPingsASecond : kPingsOfSilentASecond;
+    const uint64_t interval_s = std::min<uint64_t>(1 + peers_.size() / a_second, kMaxPingIntervalS);
     // A little early: ticks come a second apart, more or less.
     peer.next_ping_ns = now_ns + interval_s * kNsPerSecond - kNsPerSecond / 2;
     PingPeer(node);
@@ -348,6 +353,7 @@ void DaemonCluster::OnPing(const std::string& node, const Result<v1::PingReply>&
   if (found == peers_.end()) return;
   PeerState& peer = found->second;
   peer.ping_in_flight = false;
+  if (peer.answers && !reply) peer.next_ping_ns = 0;  // it is asked more often from now on
   peer.answers = reply.has_value();
   peer.error = reply ? "" : reply.error().message;
   peer.store_reachable = reply && reply->store_reachable();

@@ -24,6 +24,9 @@ constexpr uint32_t kMaxRemoteAMinute = 60;
 constexpr uint64_t kMinuteNs = 60 * static_cast<uint64_t>(kNsPerSecond);
 constexpr std::chrono::milliseconds kFlushDelay{100};
 constexpr std::chrono::milliseconds kNoteDelay{20};
+// Nodes may be virtual machines on one host: first all of them freeze, then they collect.
+constexpr std::chrono::milliseconds kCollectDelayAPeer{1};
+constexpr std::chrono::milliseconds kMaxCollectDelay{100};
 // Two hops, and the reports of those at their end.
 constexpr std::chrono::nanoseconds kForwardPatience = 3 * kAlertDeadline;
 constexpr size_t kMaxReports = 1024;
@@ -305,8 +308,15 @@ void DaemonCluster::Capture(const v1::AlertRequest& request, const std::string& 
   if (!incidents_.OpenRemote(seed)) return;
   spdlog::warn("incident {} of node {}: {}: captured here too", seed.id(), seed.origin_node(),
                seed.events(0).summary());
+  if (same.empty() || incidents_.Get(same)->origin_node() != self()) {
+    const auto delay = std::min(kCollectDelayAPeer * static_cast<int64_t>(peers_.size()), kMaxCollectDelay);
+    loop_.After(delay, [this, id = seed.id(), collect, head, alive = std::weak_ptr<int>(alive_)] {
+      if (alive.expired()) return;
+      if (const v1::Incident* incident = incidents_.Get(id)) collect(*incident, head);
+    });
+    return;
+  }
   collect(*incidents_.Get(seed.id()), head);
-  if (same.empty() || incidents_.Get(same)->origin_node() != self()) return;
   spdlog::warn("incident {} is the same failure as incident {} of node {}: it goes on there", same, seed.id(),
                seed.origin_node());
   incidents_.MergeInto(same, seed.id());

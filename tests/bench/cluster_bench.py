@@ -27,6 +27,8 @@ TARGET_P99_MS = {"3": 10, "16": 20, "64": 60, "light:1000": 300}
 TARGET_STORED_P50_S = 3
 TARGET_FAILED_S = 5
 TARGET_PEER_KIB = 200
+# Network namespaces share one table: 64 nodes have 64 neighbours each, and by default 1,024 have room.
+NEIGHBOURS = 16384
 
 
 def wall_ns(text):
@@ -74,6 +76,7 @@ class RealAgents(Measurement):
         # Each failure an incident of its own.
         self.cluster(names, with_disk=names[:1], config={"incident": {"quiet_after": "100ms"}})
         origin = self.nodes[names[0]]
+        time.sleep(self.count / 4)  # until their start is over
         self.frozen_ms, self.stored_s = [], []
         for incident in self.rounds(origin, self.disks[names[0]]):
             captures = self.wait_all_stored(origin, incident["id"], names, timeout=300)
@@ -165,22 +168,30 @@ def measure(size):
 
 
 @contextlib.contextmanager
-def one_machine_each():
-    """Priorities count among all agents. The scheduler's groups of sessions would give each agent's workers the same
-    right to a core as the others' alerts: on machines of their own they do not meet."""
-    setting = "/proc/sys/kernel/sched_autogroup_enabled"
-    if not os.path.exists(setting):
+def kernel_setting(path, value):
+    """Of the whole machine: put back afterwards. Not there: nothing to set."""
+    if not os.path.exists(path):
         yield
         return
-    with open(setting, encoding="ascii") as file:
+    with open(path, encoding="ascii") as file:
         before = file.read()
     try:
-        with open(setting, "w", encoding="ascii") as file:
-            file.write("0")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(value)
         yield
     finally:
-        with open(setting, "w", encoding="ascii") as file:
+        with open(path, "w", encoding="ascii") as file:
             file.write(before)
+
+
+@contextlib.contextmanager
+def one_machine_each():
+    """What nodes that are machines of their own do not share."""
+    # Priorities count among all agents. The scheduler's groups of sessions would give each agent's workers the
+    # same right to a core as the others' alerts.
+    with kernel_setting("/proc/sys/kernel/sched_autogroup_enabled", "0"), \
+            kernel_setting("/proc/sys/net/ipv4/neigh/default/gc_thresh3", str(NEIGHBOURS)):
+        yield
 
 
 def main():

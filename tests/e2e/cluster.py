@@ -200,7 +200,7 @@ class ClusterTest(E2eTest):
         """Each sees all others alive."""
         for name in names:
             agent = self.nodes[name]
-            wait_for(lambda: alive(agent) == sorted(names), f"node {name} to reach {list(names)}", timeout=90)
+            wait_for(lambda: alive(agent) == sorted(names), f"node {name} to reach {list(names)}", timeout=90 + 3 * len(names))
 
     def captures(self, agent, incident_id):
         return {c["node"]: c for c in agent.incident(incident_id).get("captures", [])}
