@@ -72,7 +72,9 @@ Result<> FromJson(std::string_view text, google::protobuf::Message* message) {
   const auto status =
       util::JsonStringToMessage(google::protobuf::StringPiece(text.data(), text.size()), message, options);
   if (!status.ok()) {
-    return Fail("not a " + message->GetTypeName() + " in JSON: " + std::string(status.message()));
+    // More lines, if any, show the place: bytes that may be anything.
+    const std::string why(status.message());
+    return Fail("not a " + message->GetTypeName() + " in JSON: " + PlainText(why.substr(0, why.find('\n'))));
   }
   return {};
 }

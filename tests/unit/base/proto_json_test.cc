@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "ffdc/v1/manifest.pb.h"
 
 namespace ffdc {
@@ -61,6 +63,11 @@ TEST(ProtoJson, WhatIsNoJsonIsAnErrorThatNamesTheMessage) {
     ASSERT_FALSE(parsed) << text;
     EXPECT_THAT(parsed.error().message, HasSubstr("ffdc.v1.Manifest"));
   }
+  const auto zeros = FromJson(std::string(500, '\0'), &manifest);
+  ASSERT_FALSE(zeros);
+  EXPECT_TRUE(std::all_of(zeros.error().message.begin(), zeros.error().message.end(), [](char c) {
+    return c >= ' ';
+  })) << zeros.error().message;
 }
 
 TEST(ScrubUtf8, KeepsTextAndReplacesOtherBytes) {
