@@ -90,6 +90,7 @@ class Daemon {
   void StartDetectors();
   void AddSources();
   void AddEndpoints();
+  [[nodiscard]] std::vector<std::string> BelowStore() const;
   [[nodiscard]] std::vector<std::string> LinksTo(const std::string& subject_id) const;
   [[nodiscard]] DetectorWorld World();
   [[nodiscard]] std::vector<DiskLatency> LastSecondOfDisks() const;

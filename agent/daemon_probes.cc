@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sources of observations, and what detectors may ask about the world.
+#include "base/store_url.h"
 #include "daemon.h"
 #include "detect/io_limits.h"
 #include "probe/kernel_log.h"
@@ -61,6 +62,9 @@ void Daemon::AddEndpoints() {
   options.forget_nbd = [nbd_map](const NbdConnection& connection) {
     ForgetNbdConnection(nbd_map(), connection);
   };
+  options.store_url = settings_.store.url;
+  options.store_folder = StoreFolder(settings_.store.url);
+  options.store_servers = [this] { return space_->servers(); };
   options.cluster = [this] { return cluster_ ? cluster_->Endpoints() : std::vector<Endpoint>(); };
   auto endpoints = EndpointSource::Start(std::move(options), [this] {
     const int map = fault_probes_->MapFd("sockets", "watched_endpoints");
@@ -71,7 +75,21 @@ void Daemon::AddEndpoints() {
   probe_sources_.push_back(std::move(endpoints));
 }
 
-// By which the DB or a peer is reached: "link:eth0@a", as in link.down.
+// What the store's loss may follow from: then both are one incident.
+std::vector<std::string> Daemon::BelowStore() const {
+  std::vector<std::string> ids = LinksTo(settings_.store.url);
+  for (const Endpoint& endpoint : endpoints_->All()) {
+    const auto& carried = endpoint.related_ids;
+    if (std::find(carried.begin(), carried.end(), settings_.store.url) != carried.end())
+      ids.push_back(endpoint.Id());
+  }
+  if (const std::string folder = StoreFolder(settings_.store.url); !folder.empty()) {
+    for (std::string& id : filesystems_->Below(folder)) ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
+// By which the DB, a peer or the store is reached: "link:eth0@a", as in link.down.
 std::vector<std::string> Daemon::LinksTo(const std::string& subject_id) const {
   std::set<std::string> links;
   for (const Endpoint& endpoint : endpoints_->All()) {
@@ -175,7 +193,8 @@ void Daemon::StartDetectors() {
   detectors_ =
       MakeDetectors(World(), [this](const v1::Event& event, EventPhase phase) { OnEvent(event, phase); });
   store_events_ = std::make_unique<StoreEvents>(
-      World(), [this](const v1::Event& event, EventPhase phase) { OnEvent(event, phase); });
+      World(), [this] { return BelowStore(); },
+      [this](const v1::Event& event, EventPhase phase) { OnEvent(event, phase); });
 }
 
 }  // namespace ffdc

@@ -11,7 +11,7 @@
 
 #include "base/endpoint.h"
 #include "base/name.h"
-#include "base/rados_url.h"
+#include "base/store_url.h"
 #include "base/text.h"
 #include "config/settings.h"
 
@@ -62,13 +62,12 @@ Result<> CheckSocketPath(std::string_view value) {
 }
 
 Result<> CheckStoreUrl(std::string_view value) {
-  constexpr std::string_view kScheme = "dir:";
   if (value.starts_with(kRadosScheme)) {
     if (auto url = ParseRadosUrl(value); !url)
       return Fail(url.error().message + ", not " + Shown(value), EINVAL);
     return {};
   }
-  if (value.starts_with(kScheme) && CheckPath(value.substr(kScheme.size()))) return {};
+  if (value.starts_with(kDirScheme) && CheckPath(value.substr(kDirScheme.size()))) return {};
   return Fail(
       "must be \"dir:\" and an absolute path, such as \"dir:/var/lib/ffdc/store\", or \"rados://\" and a "
       "Ceph "

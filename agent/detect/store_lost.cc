@@ -27,6 +27,8 @@ void StoreEvents::Lost(const StoreState& state) {
   v1::Event& event = lost_.Note(state.url, state.time_ns, 1, [&](v1::Event& opened) {
     Describe(opened, state.url);
     opened.set_severity(v1::CRITICAL);
+    for (std::string& id : below_()) opened.add_below_ids(std::move(id));
+    *opened.mutable_related_ids() = opened.below_ids();
   });
   event.set_summary(state.problem);
   SetFact(event, "problem", state.problem);

@@ -10,8 +10,12 @@ namespace ffdc {
 
 class StoreEvents {
  public:
-  StoreEvents(const DetectorWorld& world, EventSink sink)
-      : lost_(world, sink, "store.lost", v1::X1),
+  // below: identities of what the store stands on, such as a disk or a link (Event.below_ids).
+  using Below = std::function<std::vector<std::string>()>;
+
+  StoreEvents(const DetectorWorld& world, Below below, EventSink sink)
+      : below_(std::move(below)),
+        lost_(world, sink, "store.lost", v1::X1),
         restored_(world, std::move(sink), "store.restored", v1::X1) {}
 
   void OnStore(const StoreState& state);
@@ -20,6 +24,7 @@ class StoreEvents {
  private:
   void Lost(const StoreState& state);
 
+  Below below_;
   OpenEvents lost_;
   OpenEvents restored_;
 };

@@ -51,15 +51,17 @@ class Reader {
     for (const std::string& text : options_.configured) {
       if (auto endpoint = ParseEndpoint(text)) Add(std::move(*endpoint), kConfiguration, {});
     }
-    if (const auto mounts = ReadMounts(options_.procfs)) {
-      for (const Mount& mount : mounts->mounts) {
-        for (Endpoint& endpoint : EndpointsOfMount(mount)) Add(std::move(endpoint));
-      }
-    }
+    ReadMounted();
     for (const std::string& name : Names("class/nvme")) ReadNvme(name);
     for (const std::string& name : Names("class/iscsi_connection")) ReadIscsi(name);
     for (const std::string& name : Names("bus/rbd/devices")) ReadRbd(name);
     ReadNbd();
+    if (options_.store_servers) {
+      for (const std::string& text : options_.store_servers()) {
+        if (auto server = ParseEndpoint(text))
+          Add(std::move(*server), "store " + options_.store_url, {options_.store_url});
+      }
+    }
     if (options_.cluster) {
       for (Endpoint& endpoint : options_.cluster()) Add(std::move(endpoint));
     }
@@ -70,6 +72,19 @@ class Reader {
   [[nodiscard]] std::vector<std::string> Names(const std::filesystem::path& folder) const {
     auto names = ListFolder(options_.sysfs / folder);
     return names ? std::move(*names) : std::vector<std::string>();
+  }
+
+  void ReadMounted() {
+    const auto mounts = ReadMounts(options_.procfs);
+    if (!mounts) return;
+    const Mount* of_store =
+        options_.store_folder.empty() ? nullptr : MountOfPath(*mounts, options_.store_folder);
+    for (const Mount& mount : mounts->mounts) {
+      for (Endpoint& endpoint : EndpointsOfMount(mount)) {
+        if (&mount == of_store) endpoint.related_ids.push_back(options_.store_url);
+        Add(std::move(endpoint));
+      }
+    }
   }
 
   void Add(Endpoint endpoint) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which remote addresses carry this node's storage: those of mounts, NVMe-oF
-// controllers, iSCSI connections, nbd devices and Ceph monitors, and those the configuration names.
+// controllers, iSCSI connections, nbd devices and Ceph monitors, the store's, and those the configuration
+// names.
 // And which belong to its cluster: servers of the DB, and peers.
 // All calls from the agent's loop thread.
 #pragma once
@@ -40,6 +41,11 @@ struct EndpointOptions {
   // Those of bpf/nbd.bpf.c, and that it may forget one: its device was given back.
   std::function<std::vector<NbdConnection>()> nbd_connections;
   std::function<void(const NbdConnection&)> forget_nbd;
+  // store.url, one more of the identities that its endpoints carry; where its folder is; and where its
+  // servers listen ("10.0.0.1:3300") that no mount tells of.
+  std::string store_url;
+  std::string store_folder;  // empty: it is none
+  std::function<std::vector<std::string>()> store_servers;
   // The cluster's, the DB before the peers.
   std::function<std::vector<Endpoint>()> cluster;
 };

@@ -121,6 +121,20 @@ std::vector<Filesystem> FilesystemTable::Mounted() const {
   return all;
 }
 
+std::vector<std::string> FilesystemTable::Below(const std::string& path) const {
+  const auto table = ReadMounts(roots_.procfs);
+  const Mount* mount = table ? MountOfPath(*table, path) : nullptr;
+  if (mount == nullptr) return {};
+  if (IsOfNetwork(mount->type)) return {IdentityOf(*mount, {})};
+  const Filesystem filesystem = Of(ParseDev(mount->dev).value_or(0));
+  const BlockDevice* disk = devices_.Find(filesystem.disk);
+  if (disk == nullptr) return {};
+  std::vector<std::string> ids = devices_.BelowOf(filesystem.disk);
+  ids.push_back(disk->subject.id());
+  ids.push_back(filesystem.id);
+  return ids;
+}
+
 std::vector<Filesystem> FilesystemTable::MountedWithoutDisk(const std::string& node) const {
   const auto table = ReadMounts(roots_.procfs);
   if (!table) return {};

@@ -25,6 +25,9 @@ class FilesystemTable {
   [[nodiscard]] std::vector<Filesystem> MountedWithoutDisk(const std::string& node) const;
   // The one on the disk or partition `dev`, or whose files have that st_dev: mounted or not.
   [[nodiscard]] Filesystem Of(uint32_t dev) const;
+  // What the files below an absolute path lie on, from the names alone: the identities of the filesystem,
+  // of its disk and of the disks below; of a network's, its own.
+  [[nodiscard]] std::vector<std::string> Below(const std::string& path) const;
   // The number of a disk or partition by the kernel's name, "sda1"; 0: none.
   [[nodiscard]] uint32_t DevOf(const std::string& name) const;
 

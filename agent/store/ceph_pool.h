@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/rados_url.h"
 #include "base/result.h"
+#include "base/store_url.h"
 
 namespace ffdc {
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/endpoint.h"
 #include "base/rapidjson.h"
 #include "base/text.h"
 #include "store/layout.h"
@@ -45,6 +46,20 @@ std::vector<std::pair<std::string, uint64_t>> LargestPools(const rapidjson::Valu
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   if (largest.size() > kMaxPools) largest.resize(kMaxPools);
   return largest;
+}
+
+const rapidjson::Value* Member(const rapidjson::Value& object, const char* name) {
+  if (!object.IsObject()) return nullptr;
+  const auto found = object.FindMember(name);
+  return found == object.MemberEnd() ? nullptr : &found->value;
+}
+
+// "10.0.0.1:3300", of an entry {"type":"v2","addr":"10.0.0.1:3300","nonce":0}.
+std::string MonitorAddress(const rapidjson::Value& entry) {
+  const rapidjson::Value* address = Member(entry, "addr");
+  if (address == nullptr || !address->IsString()) return {};
+  const auto endpoint = ParseEndpoint(address->GetString());
+  return endpoint ? endpoint->Name() : std::string();
 }
 
 }  // namespace
@@ -117,6 +132,26 @@ Result<StoreSpace> ParsePoolSpace(std::string_view json, const std::string& pool
     return space;
   }
   return Fail("a Ceph monitor gave no figures for pool " + pool);
+}
+
+// As MonMap::dump writes it since Nautilus: mons[].public_addrs.addrvec[] (Ceph, src/mon/MonMap.cc).
+Result<std::vector<std::string>> ParseMonitorMap(std::string_view json) {
+  rapidjson::Document document;
+  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
+  const rapidjson::Value* monitors = Member(document, "mons");
+  if (monitors == nullptr || !monitors->IsArray()) return Fail("a Ceph monitor gave no list of monitors");
+  std::vector<std::string> addresses;
+  for (const auto& monitor : monitors->GetArray()) {
+    const rapidjson::Value* all = Member(monitor, "public_addrs");
+    const rapidjson::Value* entries = all == nullptr ? nullptr : Member(*all, "addrvec");
+    if (entries == nullptr || !entries->IsArray()) continue;
+    for (const auto& entry : entries->GetArray()) {
+      std::string address = MonitorAddress(entry);
+      if (!address.empty() && addresses.size() < kMaxMonitorAddresses)
+        addresses.push_back(std::move(address));
+    }
+  }
+  return addresses;
 }
 
 }  // namespace ffdc

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "store/driver.h"
@@ -37,5 +38,9 @@ std::optional<IndexKey> ParseIndexKey(std::string_view text);
 
 // Of one pool, from the answer to "df detail" in JSON.
 Result<StoreSpace> ParsePoolSpace(std::string_view json, const std::string& pool);
+// Where the monitors listen, "10.0.0.1:3300" and "[fd00::1]:6789", from the answer to "mon dump" in JSON.
+// At most kMaxMonitorAddresses.
+inline constexpr size_t kMaxMonitorAddresses = 64;
+Result<std::vector<std::string>> ParseMonitorMap(std::string_view json);
 
 }  // namespace ffdc

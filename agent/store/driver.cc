@@ -3,19 +3,13 @@
 
 #include <cerrno>
 
-#include "base/rados_url.h"
+#include "base/store_url.h"
 #include "store/dir_driver.h"
 #include "store/layout.h"
 #include "store/rados_driver.h"
 #include "store/shipper.h"
 
 namespace ffdc {
-namespace {
-
-constexpr std::string_view kDirScheme = "dir:";
-
-}  // namespace
-
 Result<> CheckStoreUrl(const std::string& url) {
   if (url.starts_with(kRadosScheme)) {
     if (auto parsed = ParseRadosUrl(url); !parsed)

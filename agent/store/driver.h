@@ -68,6 +68,8 @@ class StoreDriver {
   virtual Result<StoreSpace> Space() = 0;
   // The same on every node, "ceph:<fsid>/<pool>"; empty: a folder, whose filesystem is known otherwise.
   virtual Result<std::string> PoolId() { return std::string(); }
+  // The servers by which the store is found, "10.0.0.1:3300"; none: a folder, whose mount names them.
+  virtual Result<std::vector<std::string>> Servers() { return std::vector<std::string>(); }
   // Copies <folder>/{manifest.json,<its archive>} in; returns when the copy is durable, was
   // read back and compared with the manifest, and is visible. Goes on where a former try ended.
   // Code EEXIST: there is one already; EBADMSG: it reads back wrong.

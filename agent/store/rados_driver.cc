@@ -133,6 +133,12 @@ class RadosDriver final : public StoreDriver {
     return ParsePoolSpace(*answer, url_.pool);
   }
 
+  Result<std::vector<std::string>> Servers() override {
+    auto answer = pool_->AskMonitor(R"({"prefix":"mon dump","format":"json"})");
+    if (!answer) return Explain(answer.error());
+    return ParseMonitorMap(*answer);
+  }
+
   Result<std::string> PoolId() override { return "ceph:" + pool_->fsid() + "/" + url_.pool; }
 
   Result<> PutCapture(const std::string& folder, const v1::Manifest& manifest, Transfer& transfer) override {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "base/rados_url.h"
+#include "base/store_url.h"
 #include "store/ceph_pool.h"
 #include "store/driver.h"
 

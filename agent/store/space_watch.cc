@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "base/rados_url.h"
+#include "base/store_url.h"
 
 namespace ffdc {
 namespace {
@@ -57,6 +57,8 @@ void SpaceWatch::Ask() {
   workers_.Start("store.space", args_, kLookDeadline, [this](const StoreOutcome& outcome) {
     asking_ = false;
     problem_.clear();
+    if (outcome.reply.servers_size() > 0)
+      servers_ = {outcome.reply.servers().begin(), outcome.reply.servers().end()};
     if (outcome.ok() && outcome.reply.has_space()) return tell_(Fill(outcome.reply, pool_));
     // What is wrong with the store as a whole is told already.
     if (store_problem_.empty()) problem_ = "cannot tell how full pool " + pool_ + " is: " + outcome.error;

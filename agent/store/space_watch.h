@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// How full the store's Ceph pool is: asked about once a minute, and at once when the store begins to
-// have a problem, which may be that it is full. A store that is a folder is not asked: its
-// filesystem is watched as such. Loop thread only.
+// How full the store's Ceph pool is, and where its monitors listen: asked about once a minute, and at once
+// when the store begins to have a problem, which may be that it is full. A store that is a folder is not
+// asked: its filesystem is watched as such. Loop thread only.
 #pragma once
 
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/launcher.h"
 #include "base/observations.h"
@@ -19,6 +20,9 @@ class SpaceWatch {
   using Tell = std::function<void(const PoolFill&)>;
 
   SpaceWatch(std::string store_url, std::string cluster, std::string node, Launcher& launcher, Tell tell);
+
+  // The store's monitors, as far as they are known: those of the last answer that named any.
+  [[nodiscard]] const std::vector<std::string>& servers() const { return servers_; }
 
   // Once a second; store_problem: what is wrong with the store now.
   void Tick(const std::string& store_problem);
@@ -36,6 +40,7 @@ class SpaceWatch {
   bool asking_ = false;
   std::string store_problem_;
   std::string problem_;
+  std::vector<std::string> servers_;
 };
 
 }  // namespace ffdc

@@ -86,6 +86,9 @@ Result<> SpaceTask(Task& task) {
   if (task.reply.pool_id().empty()) return {};
   FFDC_ASSIGN(const StoreSpace space, store->Space());
   SetSpace(space, task.reply.mutable_space());
+  // It can be told how full it is all the same.
+  if (const auto servers = store->Servers())
+    *task.reply.mutable_servers() = {servers->begin(), servers->end()};
   return {};
 }
 

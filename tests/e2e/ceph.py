@@ -5,6 +5,7 @@ one folder, for as long as a test runs. cephx is on, as in every cluster that is
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -41,6 +42,10 @@ class Ceph:
 
     def _path(self, *names):
         return os.path.join(self.folder, *names)
+
+    def monitors(self):
+        """Where they listen."""
+        return re.findall(r"127\.0\.0\.1:[0-9]+", self.mon_address)
 
     @staticmethod
     def _write(path, text):

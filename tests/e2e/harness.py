@@ -89,6 +89,8 @@ class Agent:
         self.include = [disk.name for disk in disks]
         # Keys of the configuration by section, on top of those the harness needs.
         self.sections = options.get("config") or {}
+        # Identities of what the store stands on: it is lost with them, in one incident.
+        self.below_store = ()
         self.log_path = os.path.join(folder, "ffdcd.log")
         self.process = None
 
@@ -236,11 +238,14 @@ class Agent:
 
     def incidents(self):
         """Oldest first, without those of the store itself."""
-        return [i for i in self._incidents() if i["kind"] != "store.lost"]
+        return [i for i in self._incidents() if not self._of_store(i["kind"], i["subject"])]
 
     def store_incidents(self):
         """Of the store that could not be reached."""
-        return [i for i in self._incidents() if i["kind"] == "store.lost"]
+        return [i for i in self._incidents() if self._of_store(i["kind"], i["subject"])]
+
+    def _of_store(self, kind, subject):
+        return kind == "store.lost" or subject["id"] in self.below_store
 
     def _incidents(self):
         return list(reversed(self.ctl_json("incident", "list").get("incidents", [])))
@@ -265,7 +270,7 @@ class Agent:
         """<store>/.../<incident-id>/<node> of every stored capture."""
         found = []
         for folder, _, files in os.walk(os.path.join(self.cluster_dir, "incidents")):
-            if "capture.tar.zst" in files and not of_store(folder):
+            if "capture.tar.zst" in files and not self.captured_for_store(folder):
                 found.append(folder)
         return sorted(found)
 
@@ -283,16 +288,16 @@ class Agent:
     def sealed(self):
         """As incidents(): without those of the store itself."""
         folder = os.path.join(self.spool, "sealed")
-        return [name for name in names_in(folder) if not of_store(os.path.join(folder, name))]
+        return [name for name in names_in(folder) if not self.captured_for_store(os.path.join(folder, name))]
 
-
-def of_store(capture_folder):
-    """Was it captured because the store could not be reached?"""
-    try:
-        with open(os.path.join(capture_folder, "manifest.json"), encoding="utf-8") as manifest:
-            return json.load(manifest)["trigger"]["kind"] == "store.lost"
-    except OSError:
-        return False  # it left this moment
+    def captured_for_store(self, capture_folder):
+        """Was it captured because the store could not be reached?"""
+        try:
+            with open(os.path.join(capture_folder, "manifest.json"), encoding="utf-8") as manifest:
+                trigger = json.load(manifest)["trigger"]
+        except OSError:
+            return False  # it left this moment
+        return self._of_store(trigger["kind"], trigger["subject"])
 
 
 def uuid7():

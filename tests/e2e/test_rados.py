@@ -44,7 +44,9 @@ class RadosTest(E2eTest):
     def rados_agent(self, disks=(), url=None, **options):
         config = options.pop("config", {})
         config.setdefault("store", {})["url"] = url or self.url()
-        return self.agent(disks, config=config, **options)
+        agent = self.agent(disks, config=config, **options)
+        agent.below_store = [f"endpoint:{address}" for address in self.ceph.monitors()]
+        return agent
 
     def rados(self, *args):
         pool, namespace = self.place
@@ -199,11 +201,15 @@ class FaultTest(RadosTest):
         agent = self.rados_agent(disks)
         disks[0].lose_and_fail()
         first = agent.wait_stored(1, PATIENCE)[0]["id"]
+        wait_for(lambda: agent.probe("endpoints")["attached_to"] == "2 addresses: 2 storage",
+                 "the monitor's addresses to be watched", PATIENCE, poll=0.5)
         self.ceph.kill("mon")
         try:
             self.wait_problem(agent, "no monitor")
             # A worker that is connected still writes: the storage itself is well.
-            wait_for(agent.store_incidents, "the store to be lost", PATIENCE, poll=0.5)
+            lost = wait_for(lambda: self.events_of_lost_store(agent), "the store to be lost", PATIENCE, poll=0.5)
+            self.assertIn("path.degraded", [e["kind"] for e in lost if e["subject"]["id"] in agent.below_store])
+            self.assertEqual(len(agent.store_incidents()), 1, "the monitor and the store are one")
             disks[1].lose_and_fail()
             second = agent.wait_incidents(2, timeout=PATIENCE)[-1]["id"]
             wait_for(lambda: agent.sealed() == [second], "the capture to be sealed", PATIENCE)
@@ -211,6 +217,11 @@ class FaultTest(RadosTest):
             self.ceph.start_mon()
         self.check_arrived(agent, [first, second])
         self.check_no_problem(agent)
+
+    def events_of_lost_store(self, agent):
+        """Of its incident, if there is one."""
+        events = [agent.incident(i["id"])["events"] for i in agent.store_incidents()]
+        return next((found for found in events if "store.lost" in [e["kind"] for e in found]), None)
 
     def check_waits_for_room(self, agent, disk, free):
         """A full pool is an event of its own, whose capture waits with the other one."""

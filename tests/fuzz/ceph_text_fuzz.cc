@@ -4,7 +4,8 @@
 // refused or safe to build objects' names from, and what was understood is written down the same.
 #include <cstdlib>
 
-#include "base/rados_url.h"
+#include "base/endpoint.h"
+#include "base/store_url.h"
 #include "base/uuid.h"
 #include "store/ceph_text.h"
 
@@ -22,6 +23,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (const auto space = ffdc::ParsePoolSpace(text, "p"); space && space->total_bytes < space->used_bytes)
     abort();
+  if (const auto monitors = ffdc::ParseMonitorMap(text)) {
+    if (monitors->size() > ffdc::kMaxMonitorAddresses) abort();
+    for (const std::string& address : *monitors)
+      if (!ffdc::ParseEndpoint(address)) abort();
+  }
   if (const auto url = ffdc::ParseRadosUrl(text)) {
     if (url->pool.empty() || url->id.empty() || url->conf.front() != '/') abort();
   }

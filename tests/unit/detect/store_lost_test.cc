@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "detect/store_lost.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <utility>
@@ -20,8 +21,9 @@ TEST(StoreEventsTest, OneEventAnOutageWithItsDuration) {
   world.ids = &ids;
   world.node = "node-a";
   std::vector<std::pair<v1::Event, EventPhase>> events;
-  StoreEvents store(world,
-                    [&](const v1::Event& event, EventPhase phase) { events.emplace_back(event, phase); });
+  StoreEvents store(
+      world, [] { return std::vector<std::string>{"nfs:server:/export"}; },
+      [&](const v1::Event& event, EventPhase phase) { events.emplace_back(event, phase); });
   const uint64_t lost_ns = clock.now_ns - 10 * kSecond;
 
   store.OnStore({"dir:/mnt/nfs", false, "", clock.now_ns});
@@ -34,6 +36,8 @@ TEST(StoreEventsTest, OneEventAnOutageWithItsDuration) {
   EXPECT_EQ(lost.domain(), v1::X1);
   EXPECT_EQ(lost.severity(), v1::CRITICAL);
   EXPECT_EQ(lost.subject().id(), "dir:/mnt/nfs");
+  EXPECT_THAT(lost.below_ids(), testing::ElementsAre("nfs:server:/export"));
+  EXPECT_THAT(lost.related_ids(), testing::ElementsAre("nfs:server:/export"));
   EXPECT_EQ(lost.first_mono_ns(), lost_ns);
   EXPECT_EQ(lost.summary(), "store dir:/mnt/nfs does not answer");
   EXPECT_EQ(lost.count(), 1u);

@@ -198,6 +198,31 @@ TEST_F(ReadEndpointsTest, TheClusterComesLastAndSaysWhatIsConfigured) {
   EXPECT_EQ(found[3].source, "cluster");
 }
 
+TEST_F(ReadEndpointsTest, TheStoresServersComeBeforeTheClusters) {
+  options_.store_url = "rados://dump";
+  options_.store_servers = [] { return std::vector<std::string>{"10.0.0.3:3300", "mon.example:3300"}; };
+  options_.cluster = [] {
+    return std::vector<Endpoint>{Member("10.0.0.2:7420", EndpointRole::kPeer, "node:b")};
+  };
+  const auto found = Read();
+  ASSERT_THAT(Names(found), ElementsAre("10.0.0.3:3300", "10.0.0.2:7420"));
+  EXPECT_EQ(found[0].role, EndpointRole::kStorage);
+  EXPECT_EQ(found[0].source, "store rados://dump");
+  EXPECT_THAT(found[0].related_ids, ElementsAre("rados://dump"));
+}
+
+TEST_F(ReadEndpointsTest, TheMountBelowTheStoreCarriesIt) {
+  options_.store_url = "dir:/srv/b/captures";
+  options_.store_folder = "/srv/b/captures";
+  tree_.Write("proc/self/mountinfo",
+              "30 1 0:40 / /srv/a rw - nfs4 s:/a rw,addr=10.0.0.1\n"
+              "31 1 0:41 / /srv/b rw - nfs4 t:/b rw,addr=10.0.0.2\n");
+  const auto found = Read();
+  ASSERT_THAT(Names(found), ElementsAre("10.0.0.1:2049", "10.0.0.2:2049"));
+  EXPECT_THAT(found[0].related_ids, ElementsAre("nfs:s:/a", "mount:/srv/a"));
+  EXPECT_THAT(found[1].related_ids, ElementsAre("nfs:t:/b", "mount:/srv/b", "dir:/srv/b/captures"));
+}
+
 TEST_F(ReadEndpointsTest, ThePeersThatDoNotFitAreCountedAndStorageStays) {
   options_.cluster = [] {
     std::vector<Endpoint> peers;

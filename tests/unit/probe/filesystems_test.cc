@@ -82,6 +82,15 @@ TEST_F(FilesystemsTest, OneThatIsNotMountedHasAnIdentityToo) {
   EXPECT_EQ(table_->Of(Dev(9, 9)).id, "fs:dev:9:9");
 }
 
+TEST_F(FilesystemsTest, WhatAPathLiesOnIsKnownByItsMount) {
+  EXPECT_THAT(table_->Below("/var/lib/ffdc/store"), ElementsAre("wwid:naa.5000", "fs:1234-abcd"));
+  EXPECT_THAT(table_->Below("/srv/store"), ElementsAre("dm:LVM-abc", "fs:dm:LVM-abc"));
+  EXPECT_THAT(table_->Below("/tmp/store"), ElementsAre());
+  tree_.Write("proc/self/mountinfo", "30 1 0:51 / /mnt/nfs rw - nfs4 srv:/export rw\n");
+  EXPECT_THAT(table_->Below("/mnt/nfs/store"), ElementsAre("nfs:srv:/export"));
+  EXPECT_THAT(table_->Below("/elsewhere"), ElementsAre());
+}
+
 TEST_F(FilesystemsTest, ReadOnlyIsTheFilesystemsOwnState) {
   for (const char* options : {"ro,errors=remount-ro", "rw,emergency_ro"}) {
     tree_.Write("proc/self/mountinfo",

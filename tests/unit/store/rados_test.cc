@@ -6,8 +6,8 @@
 #include "base/fs.h"
 #include "base/mem_file.h"
 #include "base/proto_json.h"
-#include "base/rados_url.h"
 #include "base/spool_layout.h"
+#include "base/store_url.h"
 #include "base/uuid.h"
 #include "fakes/fake_ceph_pool.h"
 #include "fakes/sealed_capture.h"
@@ -338,6 +338,22 @@ TEST_F(RadosDriverTest, TellsThePoolsSpace) {
                              R"({"pools":[{"name":"dump","stats":[]}]})", R"({"pools":[7,{"stats":{}}]})"}) {
     pool_->monitor_answer = answer;
     EXPECT_FALSE(driver_->Space()) << answer;
+  }
+}
+
+TEST_F(RadosDriverTest, TellsWhereTheMonitorsListen) {
+  pool_->monitor_answer = R"json({"epoch":3,"mons":[
+      {"name":"a","public_addrs":{"addrvec":[{"type":"v2","addr":"10.0.0.1:3300","nonce":0},
+                                             {"type":"v1","addr":"10.0.0.1:6789","nonce":0}]}},
+      {"name":"b","public_addrs":{"addrvec":[{"type":"v2","addr":"[fd00::2]:3300","nonce":0}]}},
+      {"name":"c","public_addrs":{"addrvec":[{"addr":"(unrecognized address family 0)"},{"addr":7},7]}},
+      {"name":"d","addr":"10.0.0.4:6789/0"},7]})json";
+  const auto servers = driver_->Servers();
+  ASSERT_TRUE(servers) << servers.error().message;
+  EXPECT_THAT(*servers, ElementsAre("10.0.0.1:3300", "10.0.0.1:6789", "[fd00::2]:3300"));
+  for (const char* answer : {"", "[]", "{", R"({"mons":{}})"}) {
+    pool_->monitor_answer = answer;
+    EXPECT_FALSE(driver_->Servers()) << answer;
   }
 }
 

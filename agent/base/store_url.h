@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// rados://<pool>[/<namespace>][?conf=<path>&id=<name>]: a pool of a Ceph cluster.
+// store.url: dir:<absolute path>, a folder; or rados://<pool>[/<namespace>][?conf=<path>&id=<name>], a pool
+// of a Ceph cluster.
 #pragma once
 
 #include <string>
@@ -9,7 +10,11 @@
 
 namespace ffdc {
 
+inline constexpr std::string_view kDirScheme = "dir:";
 inline constexpr std::string_view kRadosScheme = "rados://";
+
+// Of "dir:<path>"; empty: the store is no folder.
+std::string StoreFolder(std::string_view url);
 
 struct RadosUrl {
   std::string pool;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/rados_url.h"
+#include "base/store_url.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -45,6 +45,10 @@ Result<> SetParameter(std::string_view parameter, RadosUrl* url) {
 }
 
 }  // namespace
+
+std::string StoreFolder(std::string_view url) {
+  return std::string(url.starts_with(kDirScheme) ? url.substr(kDirScheme.size()) : std::string_view());
+}
 
 Result<RadosUrl> ParseRadosUrl(std::string_view text) {
   if (!text.starts_with(kRadosScheme)) return Wrong("it does not begin with rados://");
