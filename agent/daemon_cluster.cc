@@ -437,6 +437,7 @@ void DaemonCluster::OnDbEntry(const std::string& key, const std::optional<std::s
     } else if (incident.ParseFromString(*value) && incident.id() == id && !incident.origin_node().empty()) {
       db_copies_[id][incident.origin_node()] = incident;
       CaptureIfMissed(incident);
+      if (incident.state() == v1::CLOSED && incident.origin_node() != self()) incidents_.OriginClosed(id);
     }
     return;
   }

@@ -400,11 +400,20 @@ void IncidentManager::Tick() {
     }
     v1::Incident& incident = incidents_[open->first];
     ++open;
-    Close(incident);
-    *incident.mutable_closed_at() = TimeUtil::NanosecondsToTimestamp(clock_.RealtimeNs());
-    Changed(incident);
-    callbacks_.closed(incident);
+    End(incident);
   }
+}
+
+void IncidentManager::OriginClosed(const std::string& id) {
+  const auto open = open_.find(id);
+  if (open != open_.end() && open->second.active.empty()) End(incidents_[id]);
+}
+
+void IncidentManager::End(v1::Incident& incident) {
+  Close(incident);
+  *incident.mutable_closed_at() = TimeUtil::NanosecondsToTimestamp(clock_.RealtimeNs());
+  Changed(incident);
+  callbacks_.closed(incident);
 }
 
 v1::Capture& IncidentManager::CaptureOf(v1::Incident& incident, const std::string& node) {

@@ -54,6 +54,8 @@ class IncidentManager {
   // Another node's incident, captured here under its id. seed: id, origin_node, repeat, reason and the
   // event that opened it, its *_mono_ns as of this node's clock. False: it is known already.
   bool OpenRemote(const v1::Incident& seed);
+  // Its origin says that it is over: so it is here, unless something of it lasts on this node.
+  void OriginClosed(const std::string& id);
   // The oldest open incident with the same condition of the same thing, seen within seconds of this
   // event of another node; "": none. Only of subjects that are the same on every node.
   [[nodiscard]] std::string SameFailure(const v1::Event& event) const;
@@ -106,6 +108,7 @@ class IncidentManager {
   bool MakeRoom(v1::Incident& incident);
   void Index(const v1::Incident& incident);
   void Close(v1::Incident& incident);
+  void End(v1::Incident& incident);  // and tells
   v1::Incident& Known(const v1::Manifest& manifest);
   bool Sealed(v1::Incident& incident, const v1::Manifest& manifest);
   v1::Capture& CaptureOf(v1::Incident& incident, const std::string& node);

@@ -118,6 +118,22 @@ TEST_F(RemoteTest, TheSameThingFailingHereJoins) {
   EXPECT_THAT(opened_, IsEmpty());
 }
 
+TEST_F(RemoteTest, IsOverWithItsOriginUnlessSomethingOfItLastsHere) {
+  const v1::Incident seed = Seed(Event("wwid:1", "e1"));
+  manager_->OpenRemote(seed);
+  v1::Event own = Event("wwid:1", "e2");
+  own.set_node("node-a");
+  manager_->OnEvent(own, false);
+  manager_->OriginClosed(seed.id());
+  EXPECT_EQ(manager_->Get(seed.id())->state(), v1::OPEN);
+  manager_->OnEvent(own, true);
+  manager_->OriginClosed(seed.id());
+  EXPECT_EQ(manager_->Get(seed.id())->state(), v1::CLOSED);
+  EXPECT_TRUE(manager_->Get(seed.id())->has_closed_at());
+  manager_->OriginClosed(seed.id());
+  manager_->OriginClosed("01000000-0000-7000-8000-000000000001");
+}
+
 TEST_F(RemoteTest, WhatOnlyHasTheSameNameHereIsAnotherThing) {
   v1::Event theirs = Event("mount:/srv", "e1");
   theirs.add_related_ids("fs:1");
