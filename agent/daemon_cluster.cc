@@ -331,8 +331,11 @@ void DaemonCluster::Tick() {
 
 void DaemonCluster::PingPeers() {
   const uint64_t now_ns = SystemClock().MonotonicNs();
+  // Is it the DB that is gone, or is this node cut off from everybody? (LifeCycle::CutOff)
+  const bool ask_all = db_was_reachable_ && !db_->reachable();
+  db_was_reachable_ = db_->reachable();
   for (auto& [node, peer] : peers_) {
-    if (now_ns < peer.next_ping_ns) continue;
+    if (now_ns < peer.next_ping_ns && !ask_all) continue;
     const size_t a_second = peer.answers ? kPingsASecond : kPingsOfSilentASecond;
     const uint64_t interval_s = std::min<uint64_t>(1 + peers_.size() / a_second, kMaxPingIntervalS);
     // A little early: ticks come a second apart, more or less.

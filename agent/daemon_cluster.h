@@ -224,6 +224,7 @@ class DaemonCluster {
   uint64_t subjects_due_ns_ = 0;
   bool flush_waits_ = false;
   bool copy_dirty_ = false;
+  bool db_was_reachable_ = false;
   bool copy_busy_ = false;
   bool leaving_ = false;  // on the way out; after a stop, or a LeaveCluster, for good
   bool left_ = false;     // by LeaveCluster

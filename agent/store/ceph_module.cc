@@ -28,14 +28,13 @@ Result<const CephModule*> LoadModule() {
   if (handle == nullptr) {
     const char* why = dlerror();  // NOLINT(concurrency-mt-unsafe): a worker's only thread
     return Fail("this host cannot use Ceph (" + std::string(why != nullptr ? why : path.string()) +
-                    "): install the package ffdc-ceph, which brings librados",
+                    "): install librados2, and ffdc_store_rados.so as the user guide says",
                 ELIBACC);
   }
   const auto* module = static_cast<const CephModule*>(dlsym(handle, "ffdc_ceph_module"));
   if (module == nullptr || module->version != kCephModuleVersion)
-    return Fail(
-        path.string() + " is of another version: install the package ffdc-ceph of this agent's version",
-        ELIBBAD);
+    return Fail(path.string() + " is of another version: install the one that was built with this agent",
+                ELIBBAD);
   loaded = module;
   return loaded;
 }

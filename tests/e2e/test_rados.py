@@ -158,7 +158,7 @@ class ShipTest(RadosTest):
         module = run("find", os.path.join(BIN, ".."), "-name", "ffdc_store_rados.so").stdout.strip()
         hide = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', os.path.dirname(module)]
         agent = self.rados_agent([disk], prefix=hide)
-        self.wait_problem(agent, "install the package ffdc-ceph")
+        self.wait_problem(agent, "install librados2, and ffdc_store_rados.so")
         incident_id = self.sealed_incident(agent, disk)
         agent.stop()
         agent.prefix = []
