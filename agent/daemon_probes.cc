@@ -8,6 +8,14 @@
 #include "probe/units.h"
 
 namespace ffdc {
+namespace {
+
+bool Carries(const Endpoint& endpoint, const std::string& subject_id) {
+  const auto& ids = endpoint.related_ids;
+  return std::find(ids.begin(), ids.end(), subject_id) != ids.end();
+}
+
+}  // namespace
 
 // One line a source: what it hears goes to every detector.
 void Daemon::AddSources() {
@@ -79,9 +87,7 @@ void Daemon::AddEndpoints() {
 std::vector<std::string> Daemon::BelowStore() const {
   std::vector<std::string> ids = LinksTo(settings_.store.url);
   for (const Endpoint& endpoint : endpoints_->All()) {
-    const auto& carried = endpoint.related_ids;
-    if (std::find(carried.begin(), carried.end(), settings_.store.url) != carried.end())
-      ids.push_back(endpoint.Id());
+    if (Carries(endpoint, settings_.store.url)) ids.push_back(endpoint.Id());
   }
   if (const std::string folder = StoreFolder(settings_.store.url); !folder.empty()) {
     for (std::string& id : filesystems_->Below(folder)) ids.push_back(std::move(id));
@@ -93,8 +99,7 @@ std::vector<std::string> Daemon::BelowStore() const {
 std::vector<std::string> Daemon::LinksTo(const std::string& subject_id) const {
   std::set<std::string> links;
   for (const Endpoint& endpoint : endpoints_->All()) {
-    const auto& ids = endpoint.related_ids;
-    if (std::find(ids.begin(), ids.end(), subject_id) == ids.end()) continue;
+    if (!Carries(endpoint, subject_id)) continue;
     const std::string interface = links_->LinkTo(endpoint);
     if (!interface.empty()) links.insert("link:" + interface + "@" + settings_.node.name);
   }

@@ -25,33 +25,31 @@ std::string_view NextWord(std::string_view* text) {
   return word;
 }
 
+const rapidjson::Value* Member(const rapidjson::Value& object, const char* name) {
+  if (!object.IsObject()) return nullptr;
+  const auto found = object.FindMember(name);
+  return found == object.MemberEnd() ? nullptr : &found->value;
+}
+
 // Missing, or what no size can be: 0, which stands for unknown.
 uint64_t Number(const rapidjson::Value& stats, const char* name) {
-  const auto found = stats.FindMember(name);
-  if (found == stats.MemberEnd() || !found->value.IsUint64()) return 0;
-  return found->value.GetUint64();
+  const rapidjson::Value* found = Member(stats, name);
+  return found == nullptr || !found->IsUint64() ? 0 : found->GetUint64();
 }
 
 std::vector<std::pair<std::string, uint64_t>> LargestPools(const rapidjson::Value& pools) {
   std::vector<std::pair<std::string, uint64_t>> largest;
   for (const auto& pool : pools.GetArray()) {
-    if (!pool.IsObject()) continue;
-    const auto name = pool.FindMember("name");
-    const auto stats = pool.FindMember("stats");
-    if (name == pool.MemberEnd() || !name->value.IsString()) continue;
-    if (stats == pool.MemberEnd() || !stats->value.IsObject()) continue;
-    largest.emplace_back(name->value.GetString(), Number(stats->value, "stored"));
+    const rapidjson::Value* name = Member(pool, "name");
+    const rapidjson::Value* stats = Member(pool, "stats");
+    if (name == nullptr || !name->IsString()) continue;
+    if (stats == nullptr || !stats->IsObject()) continue;
+    largest.emplace_back(name->GetString(), Number(*stats, "stored"));
   }
   std::stable_sort(largest.begin(), largest.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   if (largest.size() > kMaxPools) largest.resize(kMaxPools);
   return largest;
-}
-
-const rapidjson::Value* Member(const rapidjson::Value& object, const char* name) {
-  if (!object.IsObject()) return nullptr;
-  const auto found = object.FindMember(name);
-  return found == object.MemberEnd() ? nullptr : &found->value;
 }
 
 // "10.0.0.1:3300", of an entry {"type":"v2","addr":"10.0.0.1:3300","nonce":0}.
@@ -113,22 +111,21 @@ Result<StoreSpace> ParsePoolSpace(std::string_view json, const std::string& pool
   rapidjson::Document document;
   // Iterative: it may be nested as deeply as it likes.
   document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
-  if (!document.IsObject() || !document.HasMember("pools") || !document["pools"].IsArray())
-    return Fail("a Ceph monitor gave no list of pools");
-  for (const auto& candidate : document["pools"].GetArray()) {
-    if (!candidate.IsObject()) continue;
-    const auto name = candidate.FindMember("name");
-    const auto stats = candidate.FindMember("stats");
-    if (name == candidate.MemberEnd() || !name->value.IsString() || name->value.GetString() != pool) continue;
-    if (stats == candidate.MemberEnd() || !stats->value.IsObject()) break;
+  const rapidjson::Value* pools = Member(document, "pools");
+  if (pools == nullptr || !pools->IsArray()) return Fail("a Ceph monitor gave no list of pools");
+  for (const auto& candidate : pools->GetArray()) {
+    const rapidjson::Value* name = Member(candidate, "name");
+    const rapidjson::Value* stats = Member(candidate, "stats");
+    if (name == nullptr || !name->IsString() || name->GetString() != pool) continue;
+    if (stats == nullptr || !stats->IsObject()) break;
     StoreSpace space;
-    space.used_bytes = Number(stats->value, "stored");
-    const uint64_t left = Number(stats->value, "max_avail");
+    space.used_bytes = Number(*stats, "stored");
+    const uint64_t left = Number(*stats, "max_avail");
     space.total_bytes = left > UINT64_MAX - space.used_bytes ? UINT64_MAX : space.used_bytes + left;
-    space.quota_bytes = Number(stats->value, "quota_bytes");
-    space.objects = Number(stats->value, "objects");
-    space.quota_objects = Number(stats->value, "quota_objects");
-    space.largest_pools = LargestPools(document["pools"]);
+    space.quota_bytes = Number(*stats, "quota_bytes");
+    space.objects = Number(*stats, "objects");
+    space.quota_objects = Number(*stats, "quota_objects");
+    space.largest_pools = LargestPools(*pools);
     return space;
   }
   return Fail("a Ceph monitor gave no figures for pool " + pool);

@@ -10,6 +10,7 @@
 #include "store/shipper.h"
 
 namespace ffdc {
+
 Result<> CheckStoreUrl(const std::string& url) {
   if (url.starts_with(kRadosScheme)) {
     if (auto parsed = ParseRadosUrl(url); !parsed)
@@ -32,7 +33,7 @@ Result<std::unique_ptr<StoreDriver>> OpenStore(const std::string& url, const std
   FFDC_TRY(CheckName("cluster name", cluster));
   FFDC_TRY(CheckName("node name", node));
   if (url.starts_with(kRadosScheme)) return OpenRadosDriver(url, cluster, node);
-  return MakeDirDriver(url.substr(kDirScheme.size()), cluster, node);
+  return MakeDirDriver(StoreFolder(url), cluster, node);
 }
 
 }  // namespace ffdc

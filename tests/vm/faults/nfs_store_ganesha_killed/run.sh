@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Not 4.2: to READ_PLUS of Linux 6.12, nfs-ganesha 4.3 answers with zeros.
+# Not 4.2: with it, Linux 6.12 was seen to read back zeros from nfs-ganesha 4.3.
 nfs_store hard,timeo=30,retrans=2 ganesha_server 4.1
 ffdcctl dump --reason meanwhile
 until_ok 60 half_sent
