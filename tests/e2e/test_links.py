@@ -28,9 +28,10 @@ while True:
     c, _ = s.accept()
     threading.Thread(target=echo, args=(c,), daemon=True).start()
 """
-# Talks until something fails, and says what.
+# Talks until something fails, and says what. It does not wait for ever for one answer: when that alone was lost,
+# nothing of its own is unacknowledged, and only what it says next tells.
 CLIENT = """
-import errno, socket, sys, time
+import errno, select, socket, sys, time
 port, seconds, timeout_ms = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
 end = time.monotonic() + seconds
 try:
@@ -40,7 +41,7 @@ try:
     print('connected', flush=True)
     while time.monotonic() < end:
         s.sendall(b'x' * 1000)
-        if not s.recv(65536):
+        if select.select([s], [], [], 0.2)[0] and not s.recv(65536):
             sys.exit('EOF')
         time.sleep(0.02)
     print('well')
