@@ -28,7 +28,7 @@ as_root() {
 apt_build='g++ cmake ninja-build pkg-config ccache clang llvm bpftool libbpf-dev
 	libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
 	libtomlplusplus-dev libcli11-dev libspdlog-dev libexpected-dev rapidjson-dev
-	libarchive-dev libzstd-dev libsqlite3-dev libsystemd-dev libudev-dev libdevmapper-dev libssl-dev
+	libarchive-dev libzstd-dev libxxhash-dev libsqlite3-dev libsystemd-dev libudev-dev libdevmapper-dev libssl-dev
 	libnl-3-dev libnl-route-3-dev libcurl4-openssl-dev librados-dev libradospp-dev libre2-dev
 	util-linux mount ca-certificates'
 apt_test='libgtest-dev libgmock-dev clang-format clang-tidy libclang-rt-dev shellcheck fio
@@ -40,7 +40,7 @@ apt_test='libgtest-dev libgmock-dev clang-format clang-tidy libclang-rt-dev shel
 dnf_build='gcc-c++ cmake ninja-build pkgconf-pkg-config ccache clang llvm bpftool libbpf-devel
 	grpc-devel grpc-plugins protobuf-devel protobuf-compiler
 	tomlplusplus-devel cli11-devel spdlog-devel expected-devel rapidjson-devel
-	libarchive-devel libzstd-devel sqlite-devel systemd-devel device-mapper-devel openssl-devel util-linux
+	libarchive-devel libzstd-devel xxhash-devel sqlite-devel systemd-devel device-mapper-devel openssl-devel util-linux
 	libnl3-devel libcurl-devel librados-devel libradospp-devel re2-devel'
 dnf_test='gtest-devel gmock-devel clang-tools-extra compiler-rt ShellCheck fio
 	libbpf-tools sqlite zstd procps-ng python3 e2fsprogs iproute

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -31,6 +32,8 @@ std::string HexText(const unsigned char* bytes, size_t size) {
   }
   return text;
 }
+
+XXH3_state_t* State(void* state) { return static_cast<XXH3_state_t*>(state); }
 
 EVP_MD_CTX* Context(void* context) { return static_cast<EVP_MD_CTX*>(context); }
 
@@ -191,6 +194,18 @@ std::string Sha256::HexDigest() {
   unsigned size = 0;
   EVP_DigestFinal_ex(Context(context_), bytes.data(), &size);
   return HexText(bytes.data(), size);
+}
+
+Xxh3::Xxh3() : state_(XXH3_createState()) { XXH3_128bits_reset(State(state_)); }
+
+Xxh3::~Xxh3() { XXH3_freeState(State(state_)); }
+
+void Xxh3::Update(const void* data, size_t size) { XXH3_128bits_update(State(state_), data, size); }
+
+std::string Xxh3::HexDigest() const {
+  XXH128_canonical_t canonical{};
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(State(state_)));
+  return HexText(canonical.digest, sizeof canonical.digest);
 }
 
 std::string HmacSha256(std::string_view key, std::string_view text) {

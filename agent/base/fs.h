@@ -55,7 +55,8 @@ Result<> RemoveAll(const std::filesystem::path& path);
 // What a file's, or a stream's, bytes come to.
 struct Digest {
   uint64_t size_bytes = 0;
-  std::string sha256;  // lower-case hex
+  std::string sha256;    // lower-case hex
+  std::string xxh3_128;  // the same; empty: not computed
 };
 
 // Lower-case hex SHA-256 of a file; size_bytes gets its length.
@@ -73,6 +74,21 @@ class Sha256 {
 
  private:
   void* context_;
+};
+
+// Incremental XXH3-128 (xxHash), in the form that xxh128sum(1) prints. As fast as memory: against
+// damage, not against a forger.
+class Xxh3 {
+ public:
+  Xxh3();
+  ~Xxh3();
+  Xxh3(const Xxh3&) = delete;
+  Xxh3& operator=(const Xxh3&) = delete;
+  void Update(const void* data, size_t size);
+  [[nodiscard]] std::string HexDigest() const;  // of all so far
+
+ private:
+  void* state_;
 };
 
 // Lower-case hex HMAC-SHA256 (RFC 2104).

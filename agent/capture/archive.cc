@@ -88,7 +88,8 @@ Result<> ArchiveWriter::Write(std::string_view bytes) {
 
 Result<> ArchiveWriter::WriteOut(std::string_view bytes) {
   FFDC_TRY(WriteAll(fd_.get(), bytes, path_));
-  digest_.Update(bytes.data(), bytes.size());
+  sha256_.Update(bytes.data(), bytes.size());
+  xxh3_.Update(bytes.data(), bytes.size());
   bytes_ += bytes.size();
   return {};
 }
@@ -124,7 +125,7 @@ Result<Digest> ArchiveWriter::Copy(int source_fd, uint64_t size_bytes, const std
     if (put != static_cast<la_ssize_t>(got)) return Failed("cannot write");
     left -= got;
   }
-  return Digest{size_bytes, digest.HexDigest()};
+  return Digest{size_bytes, digest.HexDigest(), {}};
 }
 
 Result<Digest> ArchiveWriter::Finish() {
@@ -136,7 +137,7 @@ Result<Digest> ArchiveWriter::Finish() {
     FFDC_TRY(WriteOut(end));
   }
   if (::fsync(fd_.get()) != 0) return FailErrno("cannot fsync " + path_);
-  return Digest{bytes_, digest_.HexDigest()};
+  return Digest{bytes_, sha256_.HexDigest(), xxh3_.HexDigest()};
 }
 
 }  // namespace ffdc

@@ -30,7 +30,7 @@ class ArchiveWriter {
   // Adds the regular file open for reading, from its beginning; returns what went in. `source` is for the
   // error's text.
   Result<Digest> Add(const std::string& name, const Fd& file, const std::string& source);
-  // Completes the archive and fsyncs it.
+  // Completes the archive and fsyncs it; returns all sums of it.
   Result<Digest> Finish();
 
  private:
@@ -46,7 +46,8 @@ class ArchiveWriter {
   std::string path_;
   struct archive* archive_ = nullptr;
   std::unique_ptr<CmsEncryptor> encryptor_;
-  Sha256 digest_;
+  Sha256 sha256_;
+  Xxh3 xxh3_;
   uint64_t bytes_ = 0;
 };
 

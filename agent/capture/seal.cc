@@ -112,6 +112,7 @@ Result<> WriteArchive(const v1::CaptureJob& job, const std::string& dir, const v
   manifest->set_archive(name);
   manifest->set_archive_bytes(archive.size_bytes);
   manifest->set_archive_sha256(std::move(archive.sha256));
+  manifest->set_archive_xxh3_128(std::move(archive.xxh3_128));
   for (const std::string& certificate : encrypt_to) {
     FFDC_ASSIGN(*manifest->add_encrypted_to(), DescribeRecipient(certificate));
   }

@@ -21,6 +21,7 @@
 #include "base/proto_json.h"
 #include "base/spool_layout.h"
 #include "base/uuid.h"
+#include "store/archive_check.h"
 #include "store/dir_files.h"
 #include "store/file_source.h"
 #include "store/layout.h"
@@ -67,9 +68,8 @@ Advice AdviceFor(int code) {
 // Reads back what was written, from the disk where the kernel lets us.
 Result<> VerifyCopy(const fs::path& folder, const fs::path& copy, const v1::Manifest& manifest) {
   FFDC_ASSIGN(const auto archive, FileSource::Open(copy / manifest.archive(), Freshness::kFromDisk));
-  FFDC_ASSIGN(const Digest digest, DigestOf(*archive));
-  if (const auto why = WhyNotArchive(digest, manifest); !why.empty())
-    return Fail("the copy of " + manifest.archive() + " reads back wrong: " + why, EBADMSG);
+  FFDC_ASSIGN(const std::string why, WhyNotArchive(*archive, manifest));
+  if (!why.empty()) return Fail("the copy of " + manifest.archive() + " reads back wrong: " + why, EBADMSG);
   FFDC_ASSIGN(const auto source, FileSource::Open(folder / kManifestFile));
   FFDC_ASSIGN(const auto target, FileSource::Open(copy / kManifestFile, Freshness::kFromDisk));
   FFDC_ASSIGN(const std::string expected, ReadText(*source));

@@ -50,33 +50,4 @@ Result<std::string> ReadText(const std::filesystem::path& path) {
   return ReadText(*source);
 }
 
-Result<Digest> DigestOf(ByteSource& source) {
-  Sha256 sha256;
-  Digest digest;
-  std::string chunk(kChunkBytes, '\0');
-  for (;;) {
-    FFDC_ASSIGN(const size_t got, source.Read(chunk.data(), chunk.size()));
-    if (got == 0) break;
-    sha256.Update(chunk.data(), got);
-    digest.size_bytes += got;
-  }
-  digest.sha256 = sha256.HexDigest();
-  return digest;
-}
-
-std::string WhyNot(const Digest& in_manifest, const Digest& found) {
-  if (found.size_bytes != in_manifest.size_bytes) {
-    return "size differs: manifest says " + std::to_string(in_manifest.size_bytes) + " bytes, file has " +
-           std::to_string(found.size_bytes);
-  }
-  if (found.sha256 != in_manifest.sha256) {
-    return "SHA-256 differs: manifest says " + in_manifest.sha256 + ", file has " + found.sha256;
-  }
-  return {};
-}
-
-std::string WhyNotArchive(const Digest& digest, const v1::Manifest& manifest) {
-  return WhyNot({manifest.archive_bytes(), manifest.archive_sha256()}, digest);
-}
-
 }  // namespace ffdc

@@ -38,10 +38,4 @@ Result<std::string> ReadText(ByteSource& source, size_t max_bytes = 64u << 20);
 
 Result<std::string> ReadText(const std::filesystem::path& path);
 
-// Of the rest of a source.
-Result<Digest> DigestOf(ByteSource& source);
-// Empty: it is what the manifest says. Else what differs.
-std::string WhyNot(const Digest& in_manifest, const Digest& found);
-std::string WhyNotArchive(const Digest& digest, const v1::Manifest& manifest);
-
 }  // namespace ffdc

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/name.h"
 #include "base/spool_layout.h"
+#include "store/archive_check.h"
 #include "store/file_source.h"
 #include "store/layout.h"
 #include "store/spool.h"
@@ -53,8 +54,8 @@ Result<v1::StoreReply> Look(const fs::path& archive, const v1::Manifest& manifes
   reply.set_archive_bytes(size);
   if (size < manifest.archive_bytes()) return reply;
   FFDC_ASSIGN(const auto source, FileSource::Open(archive));
-  FFDC_ASSIGN(const Digest digest, DigestOf(*source));
-  if (WhyNotArchive(digest, manifest).empty()) {
+  FFDC_ASSIGN(const std::string why, WhyNotArchive(*source, manifest));
+  if (why.empty()) {
     *reply.add_handed() = manifest;
     return reply;
   }

@@ -17,10 +17,11 @@ namespace ffdc {
 namespace {
 
 constexpr size_t kMaxNameBytes = 64;
-constexpr size_t kSha256HexBytes = 64;
+constexpr size_t kSha256Digits = 64;
+constexpr size_t kXxh3Digits = 32;
 
-bool IsSha256(std::string_view text) {
-  return text.size() == kSha256HexBytes && std::all_of(text.begin(), text.end(), [](char c) {
+bool IsHex(std::string_view text, size_t digits) {
+  return text.size() == digits && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
          });
 }
@@ -60,10 +61,13 @@ Result<v1::Manifest> ParseManifest(std::string_view json) {
   FFDC_TRY(CheckName("node name", manifest.node()));
   if (!IsArchiveName(manifest.archive()))
     return Fail(std::string("archive is neither ") + kArchiveFile + " nor " + kEncryptedArchiveFile);
-  if (!IsSha256(manifest.archive_sha256())) return Fail("archive_sha256 is not 64 lower-case hex digits");
+  if (!IsHex(manifest.archive_sha256(), kSha256Digits))
+    return Fail("archive_sha256 is not 64 lower-case hex digits");
+  if (!manifest.archive_xxh3_128().empty() && !IsHex(manifest.archive_xxh3_128(), kXxh3Digits))
+    return Fail("archive_xxh3_128 is not 32 lower-case hex digits");
   for (const auto& file : manifest.files()) {
     if (file.name().empty()) return Fail("a file without a name");
-    if (!IsSha256(file.sha256()))
+    if (!IsHex(file.sha256(), kSha256Digits))
       return Fail("sha256 of " + file.name() + " is not 64 lower-case hex digits");
   }
   return manifest;

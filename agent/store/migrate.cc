@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/fs.h"
 #include "base/spool_layout.h"
+#include "store/archive_check.h"
 #include "store/file_source.h"
 #include "store/known_store.h"
 #include "store/layout.h"
@@ -125,9 +126,8 @@ class Migration {
       FFDC_TRY(copied);
     }
     FFDC_ASSIGN(const auto archive, FileSource::Open(staging.folder() / manifest->archive()));
-    FFDC_ASSIGN(const Digest digest, DigestOf(*archive));
-    if (const auto why = WhyNotArchive(digest, *manifest); !why.empty())
-      return Tell(capture, manifest->archive(), why);
+    FFDC_ASSIGN(const std::string why, WhyNotArchive(*archive, *manifest));
+    if (!why.empty()) return Tell(capture, manifest->archive(), why);
     auto put = to_.PutCapture(staging.folder().string(), *manifest, transfer_);
     if (!put && put.error().code == EEXIST)
       return Tell(capture, manifest->archive(),
@@ -141,8 +141,8 @@ class Migration {
     if (!other || other->archive_sha256() != manifest.archive_sha256()) return false;
     const auto archive = to_.Open(capture.incident_id, capture.node, manifest.archive());
     if (!archive) return false;
-    FFDC_ASSIGN(const Digest digest, DigestOf(**archive));
-    if (WhyNotArchive(digest, manifest).empty()) return true;
+    FFDC_ASSIGN(const std::string why, WhyNotArchive(**archive, manifest));
+    if (why.empty()) return true;
     FFDC_TRY(to_.Remove(capture.incident_id, capture.node));  // damaged there, good here
     return false;
   }

@@ -41,20 +41,19 @@ struct Place {
 
 class Upload {
  public:
-  Upload(CephPool& pool, std::string name, std::string path, Transfer& transfer)
-      : pool_(pool), name_(std::move(name)), path_(std::move(path)), transfer_(transfer) {}
+  Upload(CephPool& pool, std::string name, std::string path, Transfer& transfer, ArchiveCheck& check)
+      : pool_(pool), name_(std::move(name)), path_(std::move(path)), transfer_(transfer), check_(check) {}
 
-  Result<Digest> Run() {
+  Result<> Run() {
     file_ = Fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!file_.valid()) return FailErrno("cannot open " + path_);
     const off_t end = lseek(file_.get(), 0, SEEK_END);
     if (end < 0) return FailErrno("cannot tell the size of " + path_);
     size_bytes_ = static_cast<uint64_t>(end);
     FFDC_TRY(FindFormer());
-    FFDC_ASSIGN(Digest digest, Send());
+    FFDC_TRY(Send());
     FFDC_TRY(Resend());
-    FFDC_TRY(CheckSizes());
-    return digest;
+    return CheckSizes();
   }
 
  private:
@@ -107,12 +106,11 @@ class Upload {
     return std::string_view(buffer_);
   }
 
-  Result<Digest> Send() {
-    Sha256 sha256;
+  Result<> Send() {
     const size_t chunks = (size_bytes_ + kOperationBytes - 1) / kOperationBytes;
     for (size_t chunk = 0; chunk < chunks; ++chunk) {
       FFDC_ASSIGN(const std::string_view data, ReadChunk(chunk));
-      sha256.Update(data.data(), data.size());
+      check_.Update(data);
       checksums_.push_back(pool_.Crc32c(data));
       const Place place = At(chunk);
       if (place.offset + place.size <= former_[chunk * kOperationBytes / kPieceBytes]) {
@@ -121,8 +119,7 @@ class Upload {
         FFDC_TRY(StartWrite(chunk, data));
       }
     }
-    FFDC_TRY(Finish());
-    return Digest{size_bytes_, sha256.HexDigest()};
+    return Finish();
   }
 
   // What was there before, but is not what it should be.
@@ -202,6 +199,7 @@ class Upload {
   const std::string name_;
   const std::string path_;
   Transfer& transfer_;
+  ArchiveCheck& check_;
   Fd file_;
   uint64_t size_bytes_ = 0;
   std::vector<uint64_t> former_;  // bytes of each piece from a former try
@@ -266,9 +264,9 @@ class PieceSource final : public ByteSource {
 
 }  // namespace
 
-Result<Digest> PutPieces(CephPool& pool, const std::string& name, const std::filesystem::path& file,
-                         Transfer& transfer) {
-  return Upload(pool, name, file, transfer).Run();
+Result<> PutPieces(CephPool& pool, const std::string& name, const std::filesystem::path& file,
+                   Transfer& transfer, ArchiveCheck& check) {
+  return Upload(pool, name, file, transfer, check).Run();
 }
 
 Result<std::unique_ptr<ByteSource>> OpenPieces(std::shared_ptr<CephPool> pool, const std::string& name) {

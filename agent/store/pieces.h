@@ -11,15 +11,16 @@
 #include <string>
 
 #include "base/fs.h"
+#include "store/archive_check.h"
 #include "store/ceph_pool.h"
 #include "store/driver.h"
 
 namespace ffdc {
 
 // What a former try has left is compared and kept. Returns when the OSDs have computed the right
-// checksum of every part from what they stored; the digest is of what was read from the file.
-Result<Digest> PutPieces(CephPool& pool, const std::string& name, const std::filesystem::path& file,
-                         Transfer& transfer);
+// checksum of every part from what they stored; `check` got what was read from the file.
+Result<> PutPieces(CephPool& pool, const std::string& name, const std::filesystem::path& file,
+                   Transfer& transfer, ArchiveCheck& check);
 // Code ENOENT: it is not there.
 Result<std::unique_ptr<ByteSource>> OpenPieces(std::shared_ptr<CephPool> pool, const std::string& name);
 // bytes: how long the file is at least, as far as that is known.

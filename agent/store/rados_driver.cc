@@ -15,6 +15,7 @@
 #include "base/progress.h"
 #include "base/proto_json.h"
 #include "base/spool_layout.h"
+#include "store/archive_check.h"
 #include "store/ceph_module.h"
 #include "store/ceph_text.h"
 #include "store/file_source.h"
@@ -307,9 +308,10 @@ class RadosDriver final : public StoreDriver {
     FFDC_TRY(pool_->SetEntry(Day(id), Key(id, manifest.node()), uploading));
     CrashPoint("ship.tmp_made");
     const std::string archive = folder + "/" + manifest.archive();
-    FFDC_ASSIGN(const Digest digest, PutPieces(*pool_, target + manifest.archive(), archive, transfer));
+    ArchiveCheck check(manifest);
+    FFDC_TRY(PutPieces(*pool_, target + manifest.archive(), archive, transfer, check));
     CrashPoint("ship.archive_copied");
-    if (const auto why = WhyNotArchive(digest, manifest); !why.empty())
+    if (const auto why = check.WhyNot(); !why.empty())
       return Fail(archive + " is not what was sealed: " + why, EBADMSG);
     FFDC_ASSIGN(const std::string text, ReadText(std::filesystem::path(folder) / kManifestFile));
     FFDC_TRY(pool_->Replace(target + kManifestFile, text));
@@ -318,7 +320,7 @@ class RadosDriver final : public StoreDriver {
     FFDC_ASSIGN(const std::string found, ReadText(*stored));
     if (found != text) return Fail(target + kManifestFile + " reads back wrong", EBADMSG);
     CrashPoint("ship.verified");
-    const IndexEntry stored_entry{State::kStored, digest.size_bytes + text.size(), 0, {}};
+    const IndexEntry stored_entry{State::kStored, manifest.archive_bytes() + text.size(), 0, {}};
     auto shown =
         pool_->ReplaceEntry(Day(id), Key(id, manifest.node()), uploading, FormatIndexEntry(stored_entry));
     if (!shown && shown.error().code == ECANCELED)

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/proto_json.h"
 #include "base/spool_layout.h"
+#include "store/archive_check.h"
 #include "store/driver.h"
 #include "store/file_source.h"
 #include "store/known_store.h"
@@ -49,8 +50,8 @@ Result<Presence> Look(StoreDriver& store, const v1::Manifest& ours) {
     if (archive.error().code == ENOENT) return Presence::kDamaged;
     return Unexpected(std::move(archive).error());
   }
-  FFDC_ASSIGN(const Digest digest, DigestOf(**archive));
-  return WhyNotArchive(digest, ours).empty() ? Presence::kSame : Presence::kDamaged;
+  FFDC_ASSIGN(const std::string why, WhyNotArchive(**archive, ours));
+  return why.empty() ? Presence::kSame : Presence::kDamaged;
 }
 
 // Empty: the capture in the store is ours. Else why it cannot be.
@@ -97,10 +98,9 @@ Result<> WriteIncident(StoreDriver& store, const Spool& spool, const v1::StoreAr
 // Of the archive in the spool; empty: it is what its manifest says.
 std::string WhyDamaged(const std::filesystem::path& folder, const v1::Manifest& manifest) {
   const auto archive = FileSource::Open(folder / manifest.archive());
-  const auto digest = archive ? DigestOf(**archive) : Unexpected(archive.error());
-  std::string why = digest ? WhyNotArchive(*digest, manifest) : digest.error().message;
-  if (!why.empty()) why = manifest.archive() + ": " + why;
-  return why;
+  const auto checked = archive ? WhyNotArchive(**archive, manifest) : Unexpected(archive.error());
+  const std::string why = checked ? *checked : checked.error().message;
+  return why.empty() ? why : manifest.archive() + ": " + why;
 }
 
 // A person may still want ours; a peer's is whole where it came from.

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/proto_json.h"
 #include "base/spool_layout.h"
+#include "store/archive_check.h"
 #include "store/file_source.h"
 #include "store/layout.h"
 
@@ -53,7 +54,7 @@ class HashedArchive {
   Result<Digest> Finish() {
     for (;;) {
       FFDC_ASSIGN(const size_t got, Next());
-      if (got == 0) return Digest{size_bytes_, sha256_.HexDigest()};
+      if (got == 0) return Digest{size_bytes_, sha256_.HexDigest(), {}};
     }
   }
 
@@ -90,7 +91,8 @@ class CopyVerifier {
       return;
     }
     report_->set_bytes_checked(report_->bytes_checked() + digest->size_bytes);
-    if (const auto why = WhyNotArchive(*digest, manifest_); !why.empty())
+    if (const auto why = WhyNotSha256({manifest_.archive_bytes(), manifest_.archive_sha256(), {}}, *digest);
+        !why.empty())
       AddProblem(report_, archive_name_, why);
     if (!walked) AddProblem(report_, archive_name_, "cannot be unpacked: " + walked.error().message);
     if (encrypted) {
@@ -153,7 +155,7 @@ class CopyVerifier {
     missing_.erase(expected);
     FFDC_ASSIGN(const Digest digest, DigestOfEntry(archive, shown));
     report_->set_files_checked(report_->files_checked() + 1);
-    if (auto why = WhyNot({file.size_bytes(), file.sha256()}, digest); !why.empty())
+    if (auto why = WhyNotSha256({file.size_bytes(), file.sha256(), {}}, digest); !why.empty())
       AddProblem(report_, shown, std::move(why));
     return {};
   }

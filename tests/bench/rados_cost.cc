@@ -159,6 +159,9 @@ Result<> Run(const std::string& text, size_t mib) {
   manifest.set_archive(kArchiveFile);
   manifest.set_archive_bytes(data.size());
   FFDC_ASSIGN(*manifest.mutable_archive_sha256(), Sha256File(path));
+  Xxh3 xxh3;
+  xxh3.Update(data.data(), data.size());
+  manifest.set_archive_xxh3_128(xxh3.HexDigest());
   FFDC_TRY(Bare(url, path, false));  // all find the cluster warm
   FFDC_ASSIGN(const double driver, Driver(text, dir.path(), manifest));
   FFDC_ASSIGN(const double bare, Bare(url, path, false));

@@ -22,6 +22,7 @@ struct SealedCaptureOptions {
   std::string node = "node1";
   bool repeat = false;
   bool encrypted = false;  // as far as a store can see
+  bool has_xxh3 = true;    // false: as sealed by an agent that wrote no such sum
   std::map<std::string, std::string> files = {{"io-history.jsonl", "{\"op\":\"read\"}\n"},
                                               {"kernel-log.txt", "I/O error, dev loop7\n"},
                                               {"mounts.txt", ""}};
@@ -29,6 +30,12 @@ struct SealedCaptureOptions {
 
 inline std::string Sha256Of(const std::string& data) {
   Sha256 digest;
+  digest.Update(data.data(), data.size());
+  return digest.HexDigest();
+}
+
+inline std::string Xxh3Of(const std::string& data) {
+  Xxh3 digest;
   digest.Update(data.data(), data.size());
   return digest.HexDigest();
 }
@@ -82,6 +89,7 @@ inline v1::Manifest MakeSealedCapture(const std::filesystem::path& spool,
   uint64_t size_bytes = 0;
   manifest.set_archive_sha256(Sha256File(folder / archive, &size_bytes).value());
   manifest.set_archive_bytes(size_bytes);
+  if (options.has_xxh3) manifest.set_archive_xxh3_128(Xxh3Of(ReadFile(folder / archive, size_bytes).value()));
   EXPECT_TRUE(WriteFile(folder / "manifest.json", ToJson(manifest).value()));
 
   v1::Incident incident;

@@ -116,6 +116,13 @@ TEST(Files, Sha256) {
   EXPECT_EQ(size, 3u);
 }
 
+TEST(Files, Xxh3) {
+  Xxh3 xxh3;
+  xxh3.Update("ab", 2);
+  xxh3.Update("c", 1);
+  EXPECT_EQ(xxh3.HexDigest(), "06b05ab6733a618578af5f94892f3950");  // printf abc | xxh128sum
+}
+
 TEST(EventLoop, AOneShotThatNeverFiredIsFreed) {
   auto loop = EventLoop::Create();
   ASSERT_TRUE(loop);

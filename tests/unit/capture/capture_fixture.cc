@@ -110,6 +110,10 @@ std::string CheckSealed(const std::string& dir) {
   if (!sha256 || *sha256 != manifest.archive_sha256() || size_bytes != manifest.archive_bytes()) {
     return "capture.tar.zst differs from the manifest";
   }
+  Xxh3 xxh3;
+  const std::string archive = ReadFile(dir + "/capture.tar.zst", size_bytes).value_or("");
+  xxh3.Update(archive.data(), archive.size());
+  if (xxh3.HexDigest() != manifest.archive_xxh3_128()) return "capture.tar.zst has another XXH3-128";
   const TempDir unpacked;
   const std::string command =
       "tar -I zstd -x -C " + unpacked.path().string() + " -f " + dir + "/capture.tar.zst";

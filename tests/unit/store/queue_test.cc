@@ -189,8 +189,9 @@ TEST(LayoutTest, ManifestsAreCheckedBeforeTheirNamesBecomePaths) {
   for (const char* bad :
        {R"(,"node":"../../etc")", R"(,"node":"")", R"(,"cluster":"..")", R"(,"format":0)",
         R"(,"incident_id":"../x")", R"(,"archive":"/etc/passwd")", R"(,"archive_sha256":"ff")",
-        R"(,"files":[{"name":"a","sha256":"zz"}])", R"(,"files":7)", "}"})
+        R"(,"archive_xxh3_128":"ff")", R"(,"files":[{"name":"a","sha256":"zz"}])", R"(,"files":7)", "}"})
     EXPECT_FALSE(ParseManifest(ManifestWith(bad))) << bad;
+  EXPECT_TRUE(ParseManifest(ManifestWith(R"(,"archive_xxh3_128":"06b05ab6733a618578af5f94892f3950")")));
   EXPECT_FALSE(ParseManifest(""));
 }
 

@@ -54,6 +54,7 @@ class RadosDriverTest : public testing::Test {
     manifest.set_archive(name);
     manifest.set_archive_bytes(archive.size());
     manifest.set_archive_sha256(Sha256File(dir_.path() / name).value());
+    manifest.set_archive_xxh3_128(Xxh3Of(archive));
     return manifest;
   }
 
@@ -316,7 +317,8 @@ TEST_F(RadosDriverTest, CapturesMoveFromAFolderAndBack) {
   }
   for (auto* driver : {driver_.get(), back.get()}) {
     EXPECT_THAT(driver->Nodes(id_).value(), ElementsAre("node1"));
-    EXPECT_EQ(DigestOf(**driver->Open(id_, "node1", kArchiveFile))->sha256, manifest.archive_sha256());
+    EXPECT_EQ(Sha256Of(ReadText(**driver->Open(id_, "node1", kArchiveFile)).value()),
+              manifest.archive_sha256());
     EXPECT_EQ(ReadText(**driver->Open(id_, {}, kIncidentFile)).value(), "{}");
   }
   EXPECT_EQ(driver_->List().value()[0].bytes, folder->List().value()[0].bytes);

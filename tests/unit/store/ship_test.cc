@@ -20,6 +20,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 using ShipTest = StoreTest;
 
@@ -119,6 +120,26 @@ TEST_F(ShipTest, SetsDamagedCapturesAsideAndSaysSo) {
   EXPECT_EQ(Count(options_.spool_dir + "/damaged"), 3u);
   EXPECT_EQ(shipper_->spool_status().dropped(), 3u);
   EXPECT_GT(shipper_->spool_status().bytes(), 0u);  // still in the spool's budget
+}
+
+TEST_F(ShipTest, AByteThatChangedInTheSpoolIsFoundByTheSumTheManifestHas) {
+  SealedCaptureOptions older;
+  older.has_xxh3 = false;
+  const auto flip_a_byte = [&](const v1::Manifest& manifest) {
+    const auto archive = Spooled(manifest.incident_id()) / manifest.archive();
+    std::string bytes = ReadFile(archive).value();
+    bytes[bytes.size() / 2] ^= 1;
+    ASSERT_TRUE(WriteFile(archive, bytes));
+  };
+  flip_a_byte(Seal());
+  flip_a_byte(Seal(older));
+  const auto good = Seal(older).incident_id();
+  StartShipper();
+  shipper_->Recover();
+  Until([&] { return dropped_.size() == 2 && !stored_.empty(); });
+  EXPECT_THAT(stored_, ElementsAre(good));
+  EXPECT_THAT(reasons_, UnorderedElementsAre(HasSubstr("capture.tar.zst: XXH3-128 differs"),
+                                             HasSubstr("capture.tar.zst: SHA-256 differs")));
 }
 
 TEST_F(ShipTest, ACaptureThatVanishedIsNamedOnce) {
