@@ -49,8 +49,9 @@ struct WorkerRequest {
   std::string task;      // a name in WorkerTasks
   std::string argument;  // at most kMaxArgumentBytes
   std::vector<int> fds;  // at most 8; passed on (duplicated), still owned by the caller
-  std::chrono::milliseconds deadline{
-      10000};  // from its start, or from its last ReportProgress() (base/progress.h)
+  // From its start, or from its last ReportProgress() (base/progress.h). The time it was ready to run and
+  // got no processor does not count, up to a minute.
+  std::chrono::milliseconds deadline{10000};
   // How long its worker stays afterwards to take another request of its stage (the task's name up to
   // the first '.') that may be kept as well: what it is connected to stays so. 0: it ends at once.
   std::chrono::milliseconds keep{0};

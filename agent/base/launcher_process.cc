@@ -19,7 +19,9 @@
 #include <new>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/progress.h"
+#include "base/text.h"
 
 namespace ffdc {
 namespace {
@@ -54,6 +56,28 @@ ProgressPtr ShareProgress() {
 constexpr uint64_t kNsPerMs = 1'000'000;
 // How long a killed worker may take to die before it counts as hanging in the kernel.
 constexpr uint64_t kReapNs = 1000 * kNsPerMs;
+// How long a worker may wait for a processor beyond its deadline.
+constexpr uint64_t kMaxStarvedNs = 60'000 * kNsPerMs;
+
+// Of a process's first thread, so far (Documentation/scheduler/sched-stats.rst). All 0: not known.
+struct Schedule {
+  uint64_t ran_ns = 0;
+  uint64_t starved_ns = 0;  // ready to run without a processor, until it last got one
+};
+
+Schedule ScheduleOf(pid_t pid) {
+  const std::string text = ReadLine("/proc/" + std::to_string(pid) + "/schedstat");
+  std::string_view rest = text;
+  const auto ran_ns = ParseNumber<uint64_t>(NextWord(rest));
+  return {ran_ns.value_or(0), ParseNumber<uint64_t>(NextWord(rest)).value_or(0)};
+}
+
+// It runs, or would if it had a processor: it waits for nothing (proc(5)).
+bool IsReady(pid_t pid) {
+  const std::string text = ReadLine("/proc/" + std::to_string(pid) + "/stat");
+  const size_t name_end = text.rfind(')');
+  return name_end != std::string::npos && text.substr(name_end).starts_with(") R");
+}
 
 struct Worker {
   uint64_t id = 0;
@@ -62,6 +86,8 @@ struct Worker {
   uint64_t started_ns = 0;
   uint64_t allowed_ns = 0;  // without progress
   uint64_t killed_ns = 0;   // 0: it was not
+  Schedule before;          // when this request began
+  uint64_t starved_ns = 0;  // since then, as far as it was looked at
   ProgressPtr progress;
   bool abandoned = false;
   // Of one that may be kept: requests go there, reports come from there.
@@ -73,7 +99,7 @@ struct Worker {
 
   [[nodiscard]] uint64_t deadline_ns() const {
     const uint64_t progress_ns = progress != nullptr ? progress->load(std::memory_order_relaxed) : 0;
-    return std::max(started_ns, progress_ns) + allowed_ns;
+    return std::max(started_ns, progress_ns) + allowed_ns + std::min(starved_ns, kMaxStarvedNs);
   }
 };
 
@@ -182,6 +208,8 @@ class Process {
     worker.started_ns = Now();
     worker.allowed_ns = request.deadline_ms * kNsPerMs;
     worker.keep_ns = request.keep_ms * kNsPerMs;
+    worker.before = worker.pid != 0 ? ScheduleOf(worker.pid) : Schedule();
+    worker.starved_ns = 0;
     if (worker.progress != nullptr) worker.progress->store(0, std::memory_order_relaxed);
   }
 
@@ -243,6 +271,7 @@ class Process {
     worker.id = 0;
     worker.started_ns = Now();
     worker.allowed_ns = spare ? 0 : worker.keep_ns;
+    worker.starved_ns = 0;
     if (worker.progress != nullptr) worker.progress->store(0, std::memory_order_relaxed);
   }
 
@@ -276,13 +305,29 @@ class Process {
     }
   }
 
+  // A node without a processor to spare is not a store that hangs. What hangs is not ready to run.
+  static bool WasStarved(Worker& worker, uint64_t now) {
+    if (worker.idle()) return false;
+    const Schedule schedule = ScheduleOf(worker.pid);
+    worker.starved_ns = schedule.starved_ns - std::min(schedule.starved_ns, worker.before.starved_ns);
+    const uint64_t ran_ns = schedule.ran_ns - std::min(schedule.ran_ns, worker.before.ran_ns);
+    // What it waits for a processor now does not stand there yet.
+    if (IsReady(worker.pid))
+      worker.starved_ns = now - worker.started_ns - std::min(now - worker.started_ns, ran_ns);
+    return now < worker.deadline_ns();
+  }
+
   void CheckDeadlines() {
     const uint64_t now = Now();
     for (Worker& worker : workers_) {
-      if (worker.killed_ns == 0 && now >= worker.deadline_ns()) {
+      if (worker.killed_ns == 0 && now >= worker.deadline_ns() && !WasStarved(worker, now)) {
         kill(worker.pid, SIGKILL);
         worker.killed_ns = now;
       } else if (worker.killed_ns != 0 && !worker.abandoned && now >= worker.killed_ns + kReapNs) {
+        if (IsReady(worker.pid)) {  // to die, as soon as it has a processor
+          worker.killed_ns = now;
+          continue;
+        }
         worker.abandoned = true;
         Tell(worker, WorkerOutcome::kAbandoned,
              worker.task + ": hangs in the kernel, not even killed at its deadline of " +

@@ -4,18 +4,36 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/mman.h>
 
+#include <atomic>
 #include <csignal>
+#include <ctime>
 #include <stdexcept>
+#include <thread>
 
 #include "base/fs.h"
+#include "base/text.h"
 #include "fakes/dispatch.h"
 
 namespace ffdc {
 namespace {
 
 using testing::HasSubstr;
+
+void PinTo(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+uint64_t RanMs() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return static_cast<uint64_t>(used.tv_sec) * 1000 + static_cast<uint64_t>(used.tv_nsec) / 1'000'000;
+}
 
 WorkerTasks Tasks() {
   return {
@@ -40,6 +58,15 @@ WorkerTasks Tasks() {
       {"hang",
        [](std::string_view, std::span<const int>) -> Result<std::string> {
          for (;;) pause();
+       }},
+      // On the processor of that number, for so long as it runs: in milliseconds.
+      {"run",
+       [](std::string_view text, std::span<const int>) -> Result<std::string> {
+         PinTo(*ParseNumber<int>(NextWord(text)));
+         const auto until_ms = *ParseNumber<uint64_t>(NextWord(text));
+         while (RanMs() < until_ms) {
+         }
+         return "ran";
        }},
       {"write",
        [](std::string_view text, std::span<const int> fds) -> Result<std::string> {
@@ -123,6 +150,28 @@ TEST_F(LauncherTest, AHangingWorkerIsKilledAtItsDeadline) {
   EXPECT_EQ(report.outcome, WorkerOutcome::kTimedOut);
   EXPECT_GE(report.elapsed_ns, 50'000'000u);
   EXPECT_EQ(launcher_->running(), 0u);
+}
+
+// It shares a processor with what has priority, so that its time is several times as long as it runs.
+TEST_F(LauncherTest, TheDeadlineDoesNotCountTheTimeWithoutAProcessor) {
+  const std::string cpu = std::to_string(sched_getcpu());
+  std::atomic<bool> over = false;
+  std::vector<std::thread> others;
+  for (int i = 0; i < 2; ++i) {
+    others.emplace_back([&] {
+      PinTo(*ParseNumber<int>(cpu));
+      while (!over) {
+      }
+    });
+  }
+  const auto starved = launcher_->RunToEnd({"run", cpu + " 10", {}, std::chrono::milliseconds(20)});
+  EXPECT_EQ(starved.reply, "ran") << starved.error;
+  EXPECT_GT(starved.elapsed_ns, 20'000'000u);
+  over = true;
+  for (std::thread& other : others) other.join();
+  // What has a processor and does not end has no such excuse.
+  const auto endless = launcher_->RunToEnd({"run", cpu + " 3600000", {}, std::chrono::milliseconds(50)});
+  EXPECT_EQ(endless.outcome, WorkerOutcome::kTimedOut);
 }
 
 TEST_F(LauncherTest, PassesFileDescriptors) {
