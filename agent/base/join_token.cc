@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "base/openssl.h"
+#include "base/text.h"
 
 namespace ffdc {
 namespace {
@@ -14,10 +15,6 @@ namespace {
 constexpr std::string_view kBegin = "ffdc1.";
 constexpr size_t kSecretBytes = 20;
 constexpr size_t kSha256Bytes = 32;
-
-bool IsHex(std::string_view text, size_t bytes) {
-  return text.size() == bytes * 2 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 
 }  // namespace
 
@@ -46,11 +43,11 @@ Result<JoinToken> ParseJoinToken(std::string_view text) {
   const size_t dot = text.find('.');
   if (dot == std::string_view::npos) return wrong;
   JoinToken token{std::string(text.substr(0, dot)), std::string(text.substr(dot + 1))};
-  if (!IsHex(token.ca_sha256, kSha256Bytes) || !IsJoinSecret(token.secret)) return wrong;
+  if (!IsHex(token.ca_sha256, 2 * kSha256Bytes) || !IsJoinSecret(token.secret)) return wrong;
   return token;
 }
 
-bool IsJoinSecret(std::string_view text) { return IsHex(text, kSecretBytes); }
+bool IsJoinSecret(std::string_view text) { return IsHex(text, 2 * kSecretBytes); }
 
 std::string JoinSecretHash(std::string_view secret) {
   Sha256 digest;

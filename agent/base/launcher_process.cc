@@ -75,8 +75,7 @@ Schedule ScheduleOf(pid_t pid) {
 // It runs, or would if it had a processor: it waits for nothing (proc(5)).
 bool IsReady(pid_t pid) {
   const std::string text = ReadLine("/proc/" + std::to_string(pid) + "/stat");
-  const size_t name_end = text.rfind(')');
-  return name_end != std::string::npos && text.substr(name_end).starts_with(") R");
+  return BehindTaskName(text).starts_with('R');
 }
 
 struct Worker {

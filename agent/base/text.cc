@@ -36,6 +36,15 @@ std::string_view Trim(std::string_view text) {
   return text;
 }
 
+bool IsHex(std::string_view text, size_t digits) {
+  return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+std::string_view BehindTaskName(std::string_view stat) {
+  const size_t name_end = stat.rfind(')');
+  return name_end == std::string_view::npos ? std::string_view() : Trim(stat.substr(name_end + 1));
+}
+
 std::string SecondsText(uint64_t ns) {
   char text[32];
   (void)snprintf(text, sizeof text, "%.1f", static_cast<double>(ns) / 1e9);

@@ -34,6 +34,13 @@ inline bool HasAny(std::string_view text, const auto& words) {
                      [&](std::string_view word) { return text.find(word) != std::string_view::npos; });
 }
 
+// Lower-case, and exactly so many digits.
+bool IsHex(std::string_view text, size_t digits);
+
+// Of /proc/<pid>/stat what stands behind the name, which may hold anything: the state and on. Empty: it is
+// something else.
+std::string_view BehindTaskName(std::string_view stat);
+
 // What stands in a field of fixed size, up to its first NUL.
 template <size_t kSize>
 std::string FixedText(const char (&text)[kSize]) {

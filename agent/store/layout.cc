@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/proto_json.h"
 #include "base/spool_layout.h"
+#include "base/text.h"
 #include "base/uuid.h"
 
 namespace ffdc {
@@ -19,12 +20,6 @@ namespace {
 constexpr size_t kMaxNameBytes = 64;
 constexpr size_t kSha256Digits = 64;
 constexpr size_t kXxh3Digits = 32;
-
-bool IsHex(std::string_view text, size_t digits) {
-  return text.size() == digits && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
-}
 
 const char* WhyNoName(std::string_view name) {
   if (name.empty()) return "it is empty";

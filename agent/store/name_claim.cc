@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/proto_json.h"
+#include "base/text.h"
 #include "store/file_source.h"
 #include "store/small_files.h"
 
@@ -28,9 +29,7 @@ constexpr size_t kIdWords = 4;
 // proc(5), stat: field 22, behind the name in parentheses
 std::string StartTime(const std::string& pid) {
   const std::string text = ReadLine("/proc/" + pid + "/stat");
-  const size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos) return {};
-  std::istringstream fields(text.substr(name_end + 1));
+  std::istringstream fields{std::string(BehindTaskName(text))};
   constexpr int kFieldsBetween = 19;
   std::string field;
   for (int i = 0; i <= kFieldsBetween; ++i) fields >> field;

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/proto_json.h"
 #include "fakes/dispatch.h"
+#include "fakes/sealed_capture.h"
 
 namespace ffdc::capture_test {
 
@@ -110,10 +111,8 @@ std::string CheckSealed(const std::string& dir) {
   if (!sha256 || *sha256 != manifest.archive_sha256() || size_bytes != manifest.archive_bytes()) {
     return "capture.tar.zst differs from the manifest";
   }
-  Xxh3 xxh3;
-  const std::string archive = ReadFile(dir + "/capture.tar.zst", size_bytes).value_or("");
-  xxh3.Update(archive.data(), archive.size());
-  if (xxh3.HexDigest() != manifest.archive_xxh3_128()) return "capture.tar.zst has another XXH3-128";
+  if (Xxh3Of(ReadFile(dir + "/capture.tar.zst", size_bytes).value_or("")) != manifest.archive_xxh3_128())
+    return "capture.tar.zst has another XXH3-128";
   const TempDir unpacked;
   const std::string command =
       "tar -I zstd -x -C " + unpacked.path().string() + " -f " + dir + "/capture.tar.zst";
