@@ -82,7 +82,10 @@ Result<> DaemonCluster::StartPeers() {
   // None at all is said by one that fits nothing: an entry without any is told of everything.
   if (settings_.alert.kinds.empty()) own_.add_alert_kinds("");
   TakeGrpcLog([](const std::string& line) { spdlog::warn("{}", line); });
-  clients_ = PeerClients::Create({settings_.node.cluster, tls_}, loop_);
+  dispatch_ =
+      std::make_shared<PeerDispatch>(PeerDispatchOptions{settings_.node.cluster, FFDC_VERSION}, loop_,
+                                     Handlers(), [](const std::string& why) { spdlog::warn("{}", why); });
+  clients_ = PeerClients::Create({self(), settings_.node.cluster, tls_}, loop_, dispatch_);
   handoff_ = std::make_unique<Handoff>(settings_, launcher_, shipper_, *clients_,
                                        [this] { return PeersWithStore(); });
   news_.SetPeers(clients_.get(), [this] { return Peers(); });
@@ -118,9 +121,10 @@ PeerHandlers DaemonCluster::Handlers() {
 }
 
 Result<> DaemonCluster::Listen() {
-  FFDC_ASSIGN(server_,
-              PeerServer::Start({settings_.peer.listen, settings_.node.cluster, FFDC_VERSION, tls_}, loop_,
-                                Handlers(), [](const std::string& why) { spdlog::warn("{}", why); }));
+  const auto linked = [this, alive = std::weak_ptr<int>(alive_)](std::shared_ptr<PeerLink> link) {
+    if (!alive.expired() && clients_) clients_->AddLink(std::move(link));
+  };
+  FFDC_ASSIGN(server_, PeerServer::Start({settings_.peer.listen, tls_}, loop_, dispatch_, linked));
   return {};
 }
 
@@ -234,6 +238,7 @@ std::vector<Endpoint> DaemonCluster::Endpoints() const {
     server.related_ids = {DbId()};
     server.role = EndpointRole::kDb;
   }
+  const auto listens = ParseEndpoint(settings_.peer.listen);
   for (const auto& [node, member] : membership_.members()) {
     // One that is known to be gone is no news. A lease says something only while somebody can see it.
     const bool gone = member.stopped() || (db_ && db_->reachable() && !membership_.alive().contains(node));
@@ -242,6 +247,7 @@ std::vector<Endpoint> DaemonCluster::Endpoints() const {
     peer->source = "peer " + node;
     peer->related_ids = {"node:" + node};
     peer->role = EndpointRole::kPeer;
+    peer->opens_to_port = listens ? listens->port : 0;
     endpoints.push_back(std::move(*peer));
   }
   return endpoints;
@@ -322,7 +328,7 @@ void DaemonCluster::Tick() {
   UpdateSubjects();
   const v1::StoreStatus store = shipper_.store_status();
   LookAtCertificate(now_ns);
-  if (server_) server_->SetStore(store.reachable() && !store.lost(), store.id());
+  dispatch_->SetStore(store.reachable() && !store.lost(), store.id());
   handoff_->Tick();
   if (!ca_key_.empty() && db_->reachable()) tokens_.Trim(*db_, SystemClock().RealtimeNs());
 }

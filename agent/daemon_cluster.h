@@ -111,6 +111,7 @@ class DaemonCluster {
     bool answers = false;
     uint64_t next_ping_ns = 0;
     size_t alerts_in_flight = 0;
+    uint64_t alert_failed_ns = 0;
     std::string error = "not asked yet";
     std::string version;
     bool store_reachable = false;
@@ -175,7 +176,6 @@ class DaemonCluster {
   void LookAtCertificate(uint64_t now_ns);
   // problem: why the files cannot be used; empty: they can.
   void OnCertificate(const v1::TlsFiles& files, const std::string& problem);
-  [[nodiscard]] PeerServerCounts Refused() const;
   void AddCertificateProblem(v1::Status& status) const;
   void OnReport(const v1::CaptureReport& report, const PeerAnswer<v1::CaptureReportReply>& answer);
   void OnIncidents(const v1::PeerIncidentsRequest& request, const PeerAnswer<v1::PeerIncidents>& answer);
@@ -206,7 +206,6 @@ class DaemonCluster {
   std::string listen_problem_;
   uint64_t certificate_due_ns_ = 0;
   bool certificate_busy_ = false;
-  PeerServerCounts refused_before_;  // of servers that had another certificate
   JoinTokens tokens_;
   v1::Member own_;
   Membership membership_;
@@ -238,6 +237,7 @@ class DaemonCluster {
   std::unique_ptr<ClusterDb> db_;
   std::unique_ptr<ClusterDb>
       left_db_;  // of the cluster that was left: ends with the agent, as that may block
+  std::shared_ptr<PeerDispatch> dispatch_;
   std::unique_ptr<PeerClients> clients_;
   std::unique_ptr<Handoff> handoff_;
   std::unique_ptr<PeerServer> server_;

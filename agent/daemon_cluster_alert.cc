@@ -110,8 +110,10 @@ void DaemonCluster::SendAlert(const std::string& id, const std::string& node,
   if (alert.in_flight.contains(node)) return;
   if (const auto peer = peers_.find(node); peer != peers_.end()) {
     // Many that die at once, and an alert of each to each, would be a million calls: one that does not
-    // answer is tried with one alert at a time. RetryFor() sends the others.
-    if (!peer->second.answers && peer->second.alerts_in_flight > 0) {
+    // answer is tried with one alert at a time, and one a second. RetryFor() sends the others.
+    const bool just_failed =
+        SystemClock().MonotonicNs() < peer->second.alert_failed_ns + static_cast<uint64_t>(kNsPerSecond);
+    if (!peer->second.answers && (peer->second.alerts_in_flight > 0 || just_failed)) {
       for (const std::string& other : forward_to) SendAlert(id, other);
       return NoteUnreached(id, node, "it does not answer; it is alerted when it does");
     }
@@ -144,6 +146,7 @@ void DaemonCluster::OnAlertAnswer(const std::string& id, const std::string& node
     if (pending->second.missing.empty()) alerts_.erase(pending);
   }
   if (!reply) {
+    if (peer != peers_.end()) peer->second.alert_failed_ns = SystemClock().MonotonicNs();
     spdlog::warn("incident {}: node {} is not alerted: {}", id, node, reply.error().message);
     return NoteUnreached(id, node, reply.error().message);
   }

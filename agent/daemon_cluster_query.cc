@@ -249,7 +249,7 @@ v1::ClusterStatus DaemonCluster::Status() const {
     status.set_captures_stored_for_peers(handoff_->stored_for_peers());
   }
   if (clients_) {
-    const PeerServerCounts refused = Refused();
+    const PeerCounts refused = dispatch_->counts();
     status.set_peers_refused(refused.refused + RefusedHandshakes());
     status.set_calls_refused(refused.overloaded);
     status.set_joins_refused(refused.joins);

@@ -78,18 +78,9 @@ void DaemonCluster::OnCertificate(const v1::TlsFiles& files, const std::string& 
   clients_->SetTls(tls_);
   db_->SetTls(tls_.ca, tls_.certificate, tls_.key);
   // Calls that come in now are tried again by their peers: the port is closed for some milliseconds.
-  refused_before_ = Refused();
   server_.reset();
   LookAtCertificate(0);
   Register();
-}
-
-PeerServerCounts DaemonCluster::Refused() const {
-  PeerServerCounts counts = server_ ? server_->counts() : PeerServerCounts();
-  counts.refused += refused_before_.refused;
-  counts.overloaded += refused_before_.overloaded;
-  counts.joins += refused_before_.joins;
-  return counts;
 }
 
 void DaemonCluster::AddCertificateProblem(v1::Status& status) const {

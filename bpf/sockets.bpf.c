@@ -18,9 +18,9 @@
 /* Filled by the agent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2048);
+	__uint(max_entries, 4096);
 	__type(key, struct ffdc_endpoint_key);
-	__type(value, __u8);
+	__type(value, __u16);
 } watched_endpoints SEC(".maps");
 
 static __always_inline __u64 endpoint_hash(const struct ffdc_endpoint_key *key)
@@ -32,6 +32,20 @@ static __always_inline __u64 endpoint_hash(const struct ffdc_endpoint_key *key)
 	for (i = 0; i < (int)sizeof(key->address); i++)
 		hash = (hash ^ key->address[i]) * 0x100000001b3ULL;
 	return hash;
+}
+
+/* Of a connection that the far end opened, key is left without its port, as the map has it. */
+static __always_inline bool is_watched(const struct sock *sk, struct ffdc_endpoint_key *key)
+{
+	const __u16 *local_port;
+
+	if (!remote_of(sk, key))
+		return false;
+	if (bpf_map_lookup_elem(&watched_endpoints, key))
+		return true;
+	key->port = 0;
+	local_port = bpf_map_lookup_elem(&watched_endpoints, key);
+	return local_port && *local_port == BPF_CORE_READ(sk, __sk_common.skc_num);
 }
 
 /* Not inlined, so that the object's BTF has the record: tests/unit/probe/abi_test.cc. */
@@ -51,7 +65,7 @@ static __always_inline void report(const struct sock *sk, __u8 what, __u16 error
 	struct ffdc_endpoint_key key;
 	struct ffdc_socket_failure *failure;
 
-	if (!remote_of(sk, &key) || !bpf_map_lookup_elem(&watched_endpoints, &key))
+	if (!is_watched(sk, &key))
 		return;
 	if (!fault_admitted(FFDC_FAULT_SOCKET, endpoint_hash(&key), error | (__u32)what << 16, now))
 		return;

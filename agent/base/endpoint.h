@@ -32,6 +32,7 @@ struct Endpoint {
   std::string source;                    // why it is watched: "nfs mount /srv", "configuration"
   std::vector<std::string> related_ids;  // what it carries
   EndpointRole role = EndpointRole::kStorage;
+  uint16_t opens_to_port = 0;  // of this node's: it opens connections, too; 0: it does not
 
   [[nodiscard]] std::string Name() const;  // "10.0.0.1:4420", "[fd00::1]:4420"
   [[nodiscard]] std::string Id() const { return "endpoint:" + Name(); }

@@ -3,12 +3,14 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/clock.h"
 #include "base/endpoint.h"
 #include "base/outstanding.h"
 #include "ffdc/v1/peer.grpc.pb.h"
+#include "peer/link_streams.h"
 #include "peer/requests.h"
 
 namespace ffdc {
@@ -16,6 +18,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// A peer that opens the link does so when it has heard of this node: pings wait for it as long.
+constexpr milliseconds kLinkDue{3000};
+constexpr milliseconds kLookForLink{200};
+// And who opens it lets the peer hear of this node before.
+constexpr milliseconds kOpenAfter{300};
+constexpr std::chrono::seconds kReopen{1};
+constexpr std::chrono::seconds kLastReopen{8};
+constexpr int kIdleMs = 30000;
 constexpr int kFirstReconnectMs = 200;
 constexpr int kLastReconnectMs = 2000;
 constexpr int kPingMs = 5000;
@@ -35,7 +45,8 @@ std::string Words(const grpc::Status& status) {
 
 class Clients final : public PeerClients {
  public:
-  Clients(PeerClientsOptions options, EventLoop& loop) : options_(std::move(options)), loop_(loop) {}
+  Clients(PeerClientsOptions options, EventLoop& loop, std::shared_ptr<PeerDispatch> dispatch)
+      : options_(std::move(options)), loop_(loop), dispatch_(std::move(dispatch)) {}
 
   ~Clients() override {
     alive_.reset();
@@ -46,69 +57,86 @@ class Clients final : public PeerClients {
   void SetPeers(const std::map<std::string, std::string>& addresses) override {
     std::erase_if(peers_, [&](const auto& entry) {
       const auto wanted = addresses.find(entry.first);
-      return wanted == addresses.end() || wanted->second != entry.second.address;
+      const bool gone = wanted == addresses.end() || wanted->second != entry.second.address;
+      if (gone) Disconnect(entry.first, entry.second);
+      return gone;
     });
     for (const auto& [node, address] : addresses) {
-      if (!peers_.contains(node)) peers_[node] = Connect(node, address);
+      if (!peers_.contains(node))
+        Connect(node, peers_[node] = {address, nullptr, {}, Now() + kLinkDue, {}, nullptr});
     }
   }
 
   void SetTls(TlsIdentity tls) override {
     options_.tls = std::move(tls);
-    for (auto& [node, peer] : peers_) peer.stub = Connect(node, peer.address).stub;
+    for (auto& [node, peer] : peers_) {
+      Disconnect(node, peer);
+      Connect(node, peer);
+    }
+  }
+
+  void AddLink(std::shared_ptr<PeerLink> link) override {
+    const std::string& node = link->peer();
+    DropLink(node);
+    links_[node] = std::move(link);
   }
 
   void Alert(const std::string& node, const v1::AlertRequest& request, Done<v1::AlertReply> done) override {
-    Call<v1::AlertRequest, v1::AlertReply>(
+    Call(
         node, request, kAlertDeadline, [](auto* stub, auto... a) { stub->Alert(a...); }, std::move(done));
   }
   void Report(const std::string& node, const v1::CaptureReport& request,
               Done<v1::CaptureReportReply> done) override {
-    Call<v1::CaptureReport, v1::CaptureReportReply>(
+    Call(
         node, request, kQueryDeadline, [](auto* stub, auto... a) { stub->ReportCapture(a...); },
         std::move(done));
   }
   void Incidents(const std::string& node, const v1::PeerIncidentsRequest& request,
                  Done<v1::PeerIncidents> done) override {
-    Call<v1::PeerIncidentsRequest, v1::PeerIncidents>(
+    Call(
         node, request, kQueryDeadline, [](auto* stub, auto... a) { stub->ListIncidents(a...); },
         std::move(done));
   }
-
   void News(const std::string& node, const v1::PeerNewsRequest& request, Done<v1::PeerNews> done) override {
-    Call<v1::PeerNewsRequest, v1::PeerNews>(
+    Call(
         node, request, kQueryDeadline, [](auto* stub, auto... a) { stub->ListNews(a...); }, std::move(done));
   }
-
   void Offer(const std::string& node, const v1::CaptureOffer& request,
              Done<v1::CaptureOfferReply> done) override {
-    Call<v1::CaptureOffer, v1::CaptureOfferReply>(
+    CallDirectly<v1::CaptureOffer, v1::CaptureOfferReply>(
         node, request, kHandoffDeadline, [](auto* stub, auto... a) { stub->OfferCapture(a...); },
         std::move(done));
   }
   void SendPart(const std::string& node, const v1::CapturePart& request,
                 Done<v1::CapturePartReply> done) override {
-    Call<v1::CapturePart, v1::CapturePartReply>(
+    CallDirectly<v1::CapturePart, v1::CapturePartReply>(
         node, request, kHandoffDeadline, [](auto* stub, auto... a) { stub->SendCapture(a...); },
         std::move(done));
   }
 
   void Ping(const std::string& node, Done<v1::PingReply> done) override {
+    const auto peer = peers_.find(node);
+    if (peer != peers_.end() && !LinkTo(node) && Now() < peer->second.link_due) {
+      return loop_.After(kLookForLink,
+                         [this, alive = std::weak_ptr<int>(alive_), node, done = std::move(done)] {
+                           if (!alive.expired()) Ping(node, done);
+                         });
+    }
     v1::PingRequest request;
     request.set_cluster(options_.cluster);
     ClockExchange exchange;
     exchange.sent_wall_ns = SystemClock().RealtimeNs();
-    Call<v1::PingRequest, v1::PingReply>(
+    Call(
         node, request, kQueryDeadline, [](auto* stub, auto... a) { stub->Ping(a...); },
-        [this, node, exchange, done = std::move(done)](Result<v1::PingReply> reply, const Moment& returned) {
-          const auto peer = peers_.find(node);
-          if (reply && peer != peers_.end()) {
+        [this, node, exchange, done = std::move(done)](Result<v1::PingReply> reply, const Arrival& returned) {
+          const auto asked = peers_.find(node);
+          if (reply && asked != peers_.end()) {
             ClockExchange full = exchange;
             full.received_wall_ns = reply->received_wall_ns();
             full.answered_wall_ns = reply->sent_wall_ns();
             full.returned_wall_ns = returned.wall_ns;
             full.returned_mono_ns = returned.mono_ns;
-            peer->second.clock.Add(full);
+            asked->second.clock.Add(full);
           }
           done(std::move(reply));
         });
@@ -121,14 +149,16 @@ class Clients final : public PeerClients {
   }
 
  private:
+  using Moment = std::chrono::steady_clock::time_point;
+  static Moment Now() { return std::chrono::steady_clock::now(); }
+
   struct Peer {
     std::string address;
     std::shared_ptr<v1::Peer::Stub> stub;
     ClockOffsets clock;
-  };
-  struct Moment {
-    int64_t wall_ns = 0;
-    uint64_t mono_ns = 0;
+    Moment link_due;
+    std::chrono::seconds reopen;
+    std::shared_ptr<PeerLink> opened;  // perhaps not admitted yet
   };
   // Those of calls under way, to end them.
   class Contexts {
@@ -151,7 +181,7 @@ class Clients final : public PeerClients {
     std::set<std::shared_ptr<grpc::ClientContext>> contexts_;
   };
 
-  Peer Connect(const std::string& node, const std::string& address) const {
+  void Connect(const std::string& node, Peer& peer) {
     grpc::ChannelArguments arguments;
     arguments.SetSslTargetNameOverride(node);
     arguments.SetMaxReceiveMessageSize(kMaxPeerReplyBytes);
@@ -161,18 +191,118 @@ class Clients final : public PeerClients {
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, kIdleMs);
     arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-    const bool is_ipv6 = address.starts_with('[');
+    const bool is_ipv6 = peer.address.starts_with('[');
     const auto channel = grpc::CreateCustomChannel(
-        (is_ipv6 ? "ipv6:" : "ipv4:") + address,
+        (is_ipv6 ? "ipv6:" : "ipv4:") + peer.address,
         grpc::SslCredentials({options_.tls.ca, options_.tls.key, options_.tls.certificate}), arguments);
+    peer.stub = v1::Peer::NewStub(channel);
+    peer.reopen = kReopen;
+    if (!OpensLink(options_.node, node)) return;
     (void)channel->GetState(true);  // warm before it is needed
-    return {address, v1::Peer::NewStub(channel), {}};
+    OpenLinkAfter(kOpenAfter, node, peer.stub);
+  }
+
+  void Disconnect(const std::string& node, const Peer& peer) {
+    if (peer.opened) peer.opened->Close();
+    DropLink(node);
+  }
+
+  // Waits for the connection, and tries again when the link has ended: as long as this is the peer's stub.
+  void OpenLink(const std::string& node, const std::shared_ptr<v1::Peer::Stub>& stub) {
+    const auto context = std::make_shared<grpc::ClientContext>();
+    context->set_wait_for_ready(true);
+    contexts_->Add(context);
+    outstanding_->Begin();
+    auto* stream = new OpenedLink(  // NOLINT(cppcoreguidelines-owning-memory): it goes by itself
+        context,
+        [this, &loop = loop_, alive = std::weak_ptr<int>(alive_), node, stub] {
+          loop.Post([this, alive, node, stub] {
+            if (alive.expired() || StubOf(node) != stub) return;
+            peers_[node].reopen = kReopen;
+            AddLink(peers_[node].opened);
+          });
+        },
+        [this, &loop = loop_, outstanding = outstanding_, contexts = contexts_, context,
+         alive = std::weak_ptr<int>(alive_), node, stub] {
+          contexts->Remove(context);
+          loop.Post([this, alive, node, stub] {
+            if (!alive.expired()) Reopen(node, stub);
+          });
+          outstanding->End();
+        });
+    const auto link = std::make_shared<PeerLink>(node, loop_, dispatch_, *stream);
+    peers_[node].opened = link;
+    stub->async()->OpenLink(context.get(), stream);
+    stream->Begin(link);
+  }
+
+  void Reopen(const std::string& node, const std::shared_ptr<v1::Peer::Stub>& stub) {
+    if (StubOf(node) != stub) return;
+    auto& reopen = peers_[node].reopen;
+    OpenLinkAfter(reopen, node, stub);
+    reopen = std::min(2 * reopen, kLastReopen);
+  }
+  void OpenLinkAfter(milliseconds delay, const std::string& node,
+                     const std::shared_ptr<v1::Peer::Stub>& stub) {
+    loop_.After(delay, [this, alive = std::weak_ptr<int>(alive_), node, stub] {
+      if (!alive.expired() && StubOf(node) == stub) OpenLink(node, stub);
+    });
+  }
+
+  [[nodiscard]] std::shared_ptr<v1::Peer::Stub> StubOf(const std::string& node) const {
+    const auto peer = peers_.find(node);
+    return peer == peers_.end() ? nullptr : peer->second.stub;
+  }
+
+  // nullptr: there is none that answers.
+  std::shared_ptr<PeerLink> LinkTo(const std::string& node) {
+    const auto link = links_.find(node);
+    if (link == links_.end()) return nullptr;
+    if (!link->second->closed()) return link->second->silent() ? nullptr : link->second;
+    links_.erase(link);
+    return nullptr;
+  }
+  void DropLink(const std::string& node) {
+    const auto link = links_.find(node);
+    if (link == links_.end()) return;
+    link->second->Close();
+    links_.erase(link);
+  }
+
+  template <class Request, class Method, class Answer>
+  void Call(const std::string& node, const Request& request, milliseconds deadline, const Method& method,
+            Answer done) {
+    using OnLink = LinkCall<Request>;
+    using Reply = typename OnLink::Reply;
+    const auto link = LinkTo(node);
+    if (!link || !peers_.contains(node))
+      return CallDirectly<Request, Reply>(node, request, deadline, method, std::move(done));
+    v1::LinkMessage message;
+    *OnLink::Request(message) = request;
+    link->Call(std::move(message), deadline,
+               [this, alive = std::weak_ptr<int>(alive_), node, request, deadline, method,
+                done = std::move(done)](Result<v1::LinkMessage> answer, const Arrival& arrival) {
+                 if (alive.expired()) return;
+                 if (!answer && IsForDirectCall(answer.error()))
+                   return CallDirectly<Request, Reply>(node, request, deadline, method, done);
+                 if (!answer) return Give<Reply>(done, Unexpected(answer.error()), arrival);
+                 if (!OnLink::HasReply(*answer))
+                   return Give<Reply>(done, Fail("it answers something else"), arrival);
+                 Give<Reply>(done, std::move(*OnLink::MutableReply(*answer)), arrival);
+               });
+  }
+  // Larger than a link carries, or unknown to an older agent's; or the link ended under the call, which
+  // says nothing of the peer yet. All calls may come twice.
+  static bool IsForDirectCall(const Error& error) {
+    return error.code == grpc::StatusCode::OUT_OF_RANGE || error.code == grpc::StatusCode::UNIMPLEMENTED ||
+           error.code == grpc::StatusCode::UNAVAILABLE;
   }
 
   template <class Request, class Reply, class Method, class Answer>
-  void Call(const std::string& node, const Request& request, milliseconds deadline, const Method& method,
-            Answer done) {
+  void CallDirectly(const std::string& node, const Request& request, milliseconds deadline,
+                    const Method& method, Answer done) {
     struct State {
       std::shared_ptr<v1::Peer::Stub> stub;
       grpc::ClientContext context;
@@ -196,7 +326,7 @@ class Clients final : public PeerClients {
     method(state->stub->async(), &state->context, &state->request, &state->reply,
            [&loop = loop_, outstanding = outstanding_, contexts = contexts_, context,
             alive = std::weak_ptr<int>(alive_), state, done = std::move(done)](const grpc::Status& status) {
-             const Moment returned{SystemClock().RealtimeNs(), SystemClock().MonotonicNs()};
+             const Arrival returned = ArrivalNow();
              contexts->Remove(context);
              loop.Post([alive, state, status, returned, done]() mutable {
                if (alive.expired()) return;
@@ -208,8 +338,8 @@ class Clients final : public PeerClients {
   }
 
   template <class Reply, class Answer>
-  static void Give(const Answer& done, Result<Reply> reply, const Moment& returned) {
-    if constexpr (std::is_invocable_v<const Answer&, Result<Reply>, const Moment&>) {
+  static void Give(const Answer& done, Result<Reply> reply, const Arrival& returned) {
+    if constexpr (std::is_invocable_v<const Answer&, Result<Reply>, const Arrival&>) {
       done(std::move(reply), returned);
     } else {
       done(std::move(reply));
@@ -218,7 +348,9 @@ class Clients final : public PeerClients {
 
   PeerClientsOptions options_;
   EventLoop& loop_;
+  const std::shared_ptr<PeerDispatch> dispatch_;
   std::map<std::string, Peer> peers_;
+  std::map<std::string, std::shared_ptr<PeerLink>> links_;
   std::shared_ptr<Outstanding> outstanding_ = std::make_shared<Outstanding>();
   std::shared_ptr<Contexts> contexts_ = std::make_shared<Contexts>();
   std::shared_ptr<int> alive_ = std::make_shared<int>();
@@ -226,8 +358,9 @@ class Clients final : public PeerClients {
 
 }  // namespace
 
-std::unique_ptr<PeerClients> PeerClients::Create(PeerClientsOptions options, EventLoop& loop) {
-  return std::make_unique<Clients>(std::move(options), loop);
+std::unique_ptr<PeerClients> PeerClients::Create(PeerClientsOptions options, EventLoop& loop,
+                                                 std::shared_ptr<PeerDispatch> dispatch) {
+  return std::make_unique<Clients>(std::move(options), loop, std::move(dispatch));
 }
 
 }  // namespace ffdc

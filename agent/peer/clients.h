@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The other agents, seen from here: one warm channel a member. Calls start on the
-// loop's thread and are answered there; none blocks, each has a deadline.
+// The other agents, seen from here: one link a member, which one of the two opens and keeps.
+// While there is none, or it is silent, they are called directly, as for a handoff: along a
+// connection that ends once it is idle. Calls start on the loop's thread and are answered
+// there; none blocks, each has a deadline.
 #pragma once
 
 #include <chrono>
@@ -14,6 +16,8 @@
 #include "base/result.h"
 #include "ffdc/v1/peer.pb.h"
 #include "peer/clock_offset.h"
+#include "peer/dispatch.h"
+#include "peer/link.h"
 #include "peer/tls.h"
 
 namespace ffdc {
@@ -23,6 +27,7 @@ inline constexpr std::chrono::milliseconds kQueryDeadline{1000};
 inline constexpr std::chrono::milliseconds kHandoffDeadline{20000};  // the peer writes to its disk
 
 struct PeerClientsOptions {
+  std::string node;  // this one
   std::string cluster;
   TlsIdentity tls;
 };
@@ -32,14 +37,19 @@ class PeerClients {
   template <class Reply>
   using Done = std::function<void(Result<Reply>)>;
 
-  static std::unique_ptr<PeerClients> Create(PeerClientsOptions options, EventLoop& loop);
+  // dispatch: whom calls are for that come along links which this node opened.
+  static std::unique_ptr<PeerClients> Create(PeerClientsOptions options, EventLoop& loop,
+                                             std::shared_ptr<PeerDispatch> dispatch);
   virtual ~PeerClients() = default;  // ends open calls; no done runs any more
 
-  // Node -> ip:port. Channels of others are closed, new ones begin to connect.
+  // Node -> ip:port. Links and connections of others are closed.
   virtual void SetPeers(const std::map<std::string, std::string>& addresses) = 0;
 
-  // Who this node is from now on: every channel connects anew.
+  // Who this node is from now on: every connection is made anew.
   virtual void SetTls(TlsIdentity tls) = 0;
+
+  // One that the peer has opened. It replaces what was there.
+  virtual void AddLink(std::shared_ptr<PeerLink> link) = 0;
 
   // A node that is none of the peers fails at once, as every done does later: on the loop's thread.
   virtual void Alert(const std::string& node, const v1::AlertRequest& request, Done<v1::AlertReply> done) = 0;

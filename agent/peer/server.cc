@@ -10,12 +10,15 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <set>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/endpoint.h"
 #include "base/fd.h"
 #include "ffdc/v1/peer.grpc.pb.h"
 #include "peer/join_limit.h"
+#include "peer/link_streams.h"
 #include "peer/requests.h"
 
 namespace ffdc {
@@ -46,18 +49,7 @@ class WaitingCall {
 };
 
 grpc::Status ToStatus(const Error& error) {
-  switch (error.code) {
-    case EINVAL:
-      return {grpc::StatusCode::INVALID_ARGUMENT, error.message};
-    case EACCES:
-      return {grpc::StatusCode::PERMISSION_DENIED, error.message};
-    case EEXIST:
-      return {grpc::StatusCode::ALREADY_EXISTS, error.message};
-    case ENOTSUP:
-      return {grpc::StatusCode::FAILED_PRECONDITION, error.message};
-    default:
-      return {grpc::StatusCode::INTERNAL, error.message};
-  }
+  return {static_cast<grpc::StatusCode>(error.code), error.message};
 }
 
 // gRPC only says that listening failed; a bind of our own says why.
@@ -84,104 +76,113 @@ Result<> TryBind(const std::string& listen_at) {
   return {};
 }
 
-class Service final : public v1::Peer::CallbackService {
+class Service final : public v1::Peer::CallbackService, public std::enable_shared_from_this<Service> {
  public:
-  Service(const PeerServerOptions& options, EventLoop& loop, PeerHandlers handlers, PeerRefused refused)
-      : cluster_(options.cluster),
-        version_(options.version),
-        loop_(loop),
-        handlers_(std::move(handlers)),
-        refused_(std::move(refused)) {}
+  Service(EventLoop& loop, std::shared_ptr<PeerDispatch> dispatch, PeerServer::Linked linked)
+      : loop_(loop), dispatch_(std::move(dispatch)), linked_(std::move(linked)) {}
 
   void SetMembers(std::set<std::string> nodes) {
-    const std::lock_guard lock(mutex_);
-    members_ = std::move(nodes);
-  }
-  void SetStore(bool reachable, const std::string& store_id) {
-    const std::lock_guard lock(mutex_);
-    store_reachable_ = reachable;
-    store_id_ = store_id;
+    std::vector<std::shared_ptr<PeerLink>> strangers;
+    {
+      const std::lock_guard lock(mutex_);
+      members_ = std::move(nodes);
+      for (const auto& weak : links_) {
+        const auto link = weak.lock();
+        if (link && !members_.contains(link->peer())) strangers.push_back(link);
+      }
+    }
+    for (const auto& link : strangers) link->Close();
   }
   // The loop has ended: what waits for it, and what comes now, fails.
   void Stop() {
     std::set<std::shared_ptr<WaitingCall>> calls;
+    std::vector<std::weak_ptr<PeerLink>> links;
     {
       const std::lock_guard lock(mutex_);
       stopped_ = true;
       calls.swap(waiting_);
+      links.swap(links_);
     }
     for (const auto& call : calls)
       call->Finish({grpc::StatusCode::UNAVAILABLE, "the agent is stopping"}, [] {});
+    for (const auto& weak : links) {
+      if (const auto link = weak.lock()) link->Close();
+    }
   }
-  PeerServerCounts counts() const { return {refused_count_, overloaded_, refused_joins_}; }
+
+  LinkMessages* OpenLink(grpc::CallbackServerContext* context) override {
+    std::string peer;
+    if (const grpc::Status admitted = Admit(*context, &peer); !admitted.ok())
+      return new RefusedLink(admitted);        // NOLINT(cppcoreguidelines-owning-memory): it goes by itself
+    auto* stream = new AcceptedLink(context);  // NOLINT(cppcoreguidelines-owning-memory): as well
+    const auto link = std::make_shared<PeerLink>(peer, loop_, dispatch_, *stream);
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase_if(links_, [](const auto& weak) { return weak.expired(); });
+      links_.push_back(link);
+      if (stopped_) context->TryCancel();
+    }
+    stream->Begin(link);
+    loop_.Post([linked = linked_, link] { linked(link); });
+    return stream;
+  }
 
   grpc::ServerUnaryReactor* Ping(grpc::CallbackServerContext* context, const v1::PingRequest* request,
                                  v1::PingReply* reply) override {
-    const int64_t received_ns = SystemClock().RealtimeNs();
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    std::string peer;
-    const grpc::Status admitted = Admit(*context, CheckRequest(*request, cluster_), &peer);
-    if (admitted.ok()) {
-      reply->set_received_wall_ns(received_ns);
-      reply->set_version(version_);
-      {
-        const std::lock_guard lock(mutex_);
-        reply->set_store_reachable(store_reachable_);
-        reply->set_store_id(store_id_);
-      }
-      reply->set_sent_wall_ns(SystemClock().RealtimeNs());
-    }
-    reactor->Finish(admitted);
-    return reactor;
+    return Handle(context, request, reply);
   }
-
   grpc::ServerUnaryReactor* Alert(grpc::CallbackServerContext* context, const v1::AlertRequest* request,
                                   v1::AlertReply* reply) override {
-    return Handle(context, request, reply, CheckRequest(*request, cluster_), handlers_.alert);
+    return Handle(context, request, reply);
   }
   grpc::ServerUnaryReactor* ReportCapture(grpc::CallbackServerContext* context,
                                           const v1::CaptureReport* request,
                                           v1::CaptureReportReply* reply) override {
-    return Handle(context, request, reply, CheckRequest(*request, cluster_, NameOf(*context)),
-                  handlers_.report);
+    return Handle(context, request, reply);
   }
   grpc::ServerUnaryReactor* ListIncidents(grpc::CallbackServerContext* context,
                                           const v1::PeerIncidentsRequest* request,
                                           v1::PeerIncidents* reply) override {
-    return Handle(context, request, reply, CheckRequest(*request, cluster_), handlers_.incidents);
+    return Handle(context, request, reply);
   }
   grpc::ServerUnaryReactor* ListNews(grpc::CallbackServerContext* context, const v1::PeerNewsRequest* request,
                                      v1::PeerNews* reply) override {
-    return Handle(context, request, reply, CheckRequest(*request, cluster_), handlers_.news);
+    return Handle(context, request, reply);
   }
   grpc::ServerUnaryReactor* Join(grpc::CallbackServerContext* context, const v1::JoinRequest* request,
                                  v1::JoinReply* reply) override {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     const std::string from = context->peer();
     if (!join_limit_.Allows(from, SystemClock().MonotonicNs())) {
-      ++refused_count_;  // not logged: it was, before the limit was reached
-      ++refused_joins_;
-      reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, JoinLimit::Words()});
-      return reactor;
+      dispatch_->RefuseJoin(from, "", true);  // not logged: it was, before the limit was reached
+      return Finished(context, {grpc::StatusCode::RESOURCE_EXHAUSTED, JoinLimit::Words()});
     }
+    const auto refuse = [self = shared_from_this(), from](const std::string& why) {
+      self->join_limit_.Refused(from, SystemClock().MonotonicNs());
+      self->dispatch_->RefuseJoin(from, why);
+    };
     if (const auto checked = CheckRequest(*request); !checked) {
-      RefuseJoin(from, checked.error());
-      reactor->Finish(ToStatus(checked.error()));
-      return reactor;
+      refuse(checked.error().message);
+      return Finished(context, {grpc::StatusCode::INVALID_ARGUMENT, checked.error().message});
     }
-    const auto refuse = [this, from](const Error& error) { RefuseJoin(from, error); };
-    Forward(reactor, from, request, reply, handlers_.join, refuse);
+    const auto [reactor, answer] = Wait(context, reply);
+    if (answer) {
+      dispatch_->AskToJoin(from, *request, [answer = answer, refuse](Result<v1::JoinReply> joined) {
+        const bool busy = !joined && joined.error().code == grpc::StatusCode::RESOURCE_EXHAUSTED;
+        if (!joined && !busy) refuse(joined.error().message);
+        answer(std::move(joined));
+      });
+    }
     return reactor;
   }
 
   grpc::ServerUnaryReactor* OfferCapture(grpc::CallbackServerContext* context,
                                          const v1::CaptureOffer* request,
                                          v1::CaptureOfferReply* reply) override {
-    return Handle(context, request, reply, CheckRequest(*request, cluster_), handlers_.offer);
+    return Handle(context, request, reply);
   }
   grpc::ServerUnaryReactor* SendCapture(grpc::CallbackServerContext* context, const v1::CapturePart* request,
                                         v1::CapturePartReply* reply) override {
-    return Handle(context, request, reply, CheckRequest(*request, cluster_), handlers_.part);
+    return Handle(context, request, reply);
   }
 
  private:
@@ -196,84 +197,70 @@ class Service final : public v1::Peer::CallbackService {
     return {};
   }
 
-  grpc::Status Refuse(const grpc::CallbackServerContext& context, const std::string& why) {
-    ++refused_count_;
-    refused_("a call from " + context.peer() + " is refused: " + why);
+  grpc::Status Refuse(const grpc::CallbackServerContext& context, const std::string& why,
+                      bool quiet = false) {
+    dispatch_->Refuse(context.peer(), why, quiet);
     return {grpc::StatusCode::PERMISSION_DENIED, why};
   }
 
   // Anybody can come without a certificate, as often as he likes: the log has one line a second of it.
   grpc::Status RefuseUnknown(const grpc::CallbackServerContext& context) {
-    const std::string why = "it shows no certificate";
     const uint64_t now_ns = SystemClock().MonotonicNs();
     uint64_t last_ns = unknown_told_ns_;
     const bool tell =
         now_ns >= last_ns + kNsPerSecond && unknown_told_ns_.compare_exchange_strong(last_ns, now_ns);
-    if (tell) return Refuse(context, why);
-    ++refused_count_;
-    return {grpc::StatusCode::PERMISSION_DENIED, why};
+    return Refuse(context, "it shows no certificate", !tell);
   }
 
-  grpc::Status Admit(const grpc::CallbackServerContext& context, const Result<>& checked, std::string* peer) {
+  grpc::Status Admit(const grpc::CallbackServerContext& context, std::string* peer) {
     *peer = NameOf(context);
-    if (peer->empty()) {
-      if (!context.auth_context()->IsPeerAuthenticated()) return RefuseUnknown(context);
-      const auto names = context.auth_context()->GetPeerIdentity();
-      const std::string name = names.empty() ? "" : std::string(names.front().data(), names.front().size());
-      return Refuse(context,
-                    "its certificate is for '" + name.substr(0, 64) + "', which is no member of the cluster");
-    }
-    if (!checked) return Refuse(context, checked.error().message);
-    return grpc::Status::OK;
+    if (!peer->empty()) return grpc::Status::OK;
+    if (!context.auth_context()->IsPeerAuthenticated()) return RefuseUnknown(context);
+    const auto names = context.auth_context()->GetPeerIdentity();
+    const std::string name = names.empty() ? "" : std::string(names.front().data(), names.front().size());
+    return Refuse(context,
+                  "its certificate is for '" + name.substr(0, 64) + "', which is no member of the cluster");
   }
 
-  template <class Request, class Reply, class Handler>
-  grpc::ServerUnaryReactor* Handle(grpc::CallbackServerContext* context, const Request* request, Reply* reply,
-                                   const Result<>& checked, const Handler& handler) {
+  static grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* context,
+                                            const grpc::Status& status) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    std::string peer;
-    if (const grpc::Status admitted = Admit(*context, checked, &peer); !admitted.ok()) {
-      reactor->Finish(admitted);
-      return reactor;
-    }
-    Forward(reactor, peer, request, reply, handler, [](const Error&) {});
+    reactor->Finish(status);
     return reactor;
   }
 
-  // To the loop's thread. refused: the handler's error, before it is told.
-  template <class Request, class Reply, class Handler, class Refused>
-  void Forward(grpc::ServerUnaryReactor* reactor, const std::string& peer, const Request* request,
-               Reply* reply, const Handler& handler, const Refused& refused) {
-    const auto call = std::make_shared<WaitingCall>(reactor);
-    if (!Enter(call)) {
-      ++overloaded_;
-      reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED,
-                       std::to_string(kMaxWaitingCalls) + " calls wait for this node already: try again"});
-      return;
-    }
-    loop_.Post([this, call, peer, request, reply, &handler, refused] {
-      // The call's own goes with its answer, after which the handler goes on.
-      const Request asked = *request;
-      handler(peer, asked, [this, call, reply, refused](Result<Reply> answer) {
-        Leave(call);
-        if (!answer) refused(answer.error());
-        call->Finish(answer ? grpc::Status::OK : ToStatus(answer.error()), [&] {
-          if (answer) *reply = std::move(*answer);
-        });
-      });
-    });
+  template <class Request, class Reply>
+  grpc::ServerUnaryReactor* Handle(grpc::CallbackServerContext* context, const Request* request,
+                                   Reply* reply) {
+    std::string peer;
+    if (const grpc::Status admitted = Admit(*context, &peer); !admitted.ok())
+      return Finished(context, admitted);
+    const auto [reactor, answer] = Wait(context, reply);
+    if (answer) dispatch_->Ask(peer, *request, answer);
+    return reactor;
   }
 
-  void RefuseJoin(const std::string& from, const Error& error) {
-    ++refused_count_;
-    ++refused_joins_;
-    join_limit_.Refused(from, SystemClock().MonotonicNs());
-    refused_("a node at " + from + " may not join: " + error.message);
+  // A call that is answered later. Without an answer: it has ended already, as this service has.
+  template <class Reply>
+  std::pair<grpc::ServerUnaryReactor*, PeerAnswer<Reply>> Wait(grpc::CallbackServerContext* context,
+                                                               Reply* reply) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const auto call = std::make_shared<WaitingCall>(reactor);
+    if (!Enter(call)) {
+      reactor->Finish({grpc::StatusCode::UNAVAILABLE, "the agent is stopping"});
+      return {reactor, nullptr};
+    }
+    return {reactor, [self = weak_from_this(), call, reply](Result<Reply> answer) {
+              if (const auto service = self.lock()) service->Leave(call);
+              call->Finish(answer ? grpc::Status::OK : ToStatus(answer.error()), [&] {
+                if (answer) *reply = std::move(*answer);
+              });
+            }};
   }
 
   bool Enter(const std::shared_ptr<WaitingCall>& call) {
     const std::lock_guard lock(mutex_);
-    if (stopped_ || waiting_.size() >= kMaxWaitingCalls) return false;
+    if (stopped_) return false;
     waiting_.insert(call);
     return true;
   }
@@ -282,28 +269,22 @@ class Service final : public v1::Peer::CallbackService {
     waiting_.erase(call);
   }
 
-  const std::string cluster_;
-  const std::string version_;
   EventLoop& loop_;
-  const PeerHandlers handlers_;
-  const PeerRefused refused_;
-  std::atomic<uint64_t> refused_count_{0};
-  std::atomic<uint64_t> overloaded_{0};
-  std::atomic<uint64_t> refused_joins_{0};
+  const std::shared_ptr<PeerDispatch> dispatch_;
+  const PeerServer::Linked linked_;
   std::atomic<uint64_t> unknown_told_ns_{0};
   JoinLimit join_limit_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::set<std::string> members_;
   std::set<std::shared_ptr<WaitingCall>> waiting_;
+  std::vector<std::weak_ptr<PeerLink>> links_;
   bool stopped_ = false;
-  bool store_reachable_ = false;
-  std::string store_id_;
 };
 
 class TlsPeerServer final : public PeerServer {
  public:
-  TlsPeerServer(const PeerServerOptions& options, EventLoop& loop, PeerHandlers handlers, PeerRefused refused)
-      : service_(options, loop, std::move(handlers), std::move(refused)) {}
+  TlsPeerServer(EventLoop& loop, std::shared_ptr<PeerDispatch> dispatch, Linked linked)
+      : service_(std::make_shared<Service>(loop, std::move(dispatch), std::move(linked))) {}
 
   Result<> Listen(const PeerServerOptions& options) {
     FFDC_TRY(TryBind(options.listen));
@@ -322,7 +303,7 @@ class TlsPeerServer final : public PeerServer {
         .AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsOfConnection)
         .AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kPingIntervalMs)
         .AddListeningPort(options.listen, grpc::SslServerCredentials(tls))
-        .RegisterService(&service_);
+        .RegisterService(service_.get());
     server_ = builder.BuildAndStart();
     if (server_ == nullptr)
       return Fail("cannot listen for peers on " + options.listen + ": check peer.listen and [tls]");
@@ -331,27 +312,23 @@ class TlsPeerServer final : public PeerServer {
 
   ~TlsPeerServer() override {
     if (server_ == nullptr) return;
-    service_.Stop();
+    service_->Stop();
     server_->Shutdown(std::chrono::system_clock::now() + kStopLimit);
     server_->Wait();
   }
 
-  void SetMembers(std::set<std::string> nodes) override { service_.SetMembers(std::move(nodes)); }
-  void SetStore(bool reachable, const std::string& store_id) override {
-    service_.SetStore(reachable, store_id);
-  }
-  PeerServerCounts counts() const override { return service_.counts(); }
+  void SetMembers(std::set<std::string> nodes) override { service_->SetMembers(std::move(nodes)); }
 
  private:
-  Service service_;
+  std::shared_ptr<Service> service_;
   std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<PeerServer>> PeerServer::Start(const PeerServerOptions& options, EventLoop& loop,
-                                                      PeerHandlers handlers, PeerRefused refused) {
-  auto server = std::make_unique<TlsPeerServer>(options, loop, std::move(handlers), std::move(refused));
+                                                      std::shared_ptr<PeerDispatch> dispatch, Linked linked) {
+  auto server = std::make_unique<TlsPeerServer>(loop, std::move(dispatch), std::move(linked));
   FFDC_TRY(server->Listen(options));
   return std::unique_ptr<PeerServer>(std::move(server));
 }

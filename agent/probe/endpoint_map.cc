@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "ffdc/abi/nbd.h"
@@ -26,21 +26,23 @@ struct KeyOrder {
 
 void FillEndpointMap(int map_fd, uint32_t netns, const std::vector<Endpoint>& endpoints) {
   if (map_fd < 0 || netns == 0) return;
-  std::set<ffdc_endpoint_key, KeyOrder> wanted;
+  std::map<ffdc_endpoint_key, uint16_t, KeyOrder> wanted;
   for (const Endpoint& endpoint : endpoints) {
     ffdc_endpoint_key key{netns, endpoint.address.family, endpoint.port, {}};
     std::copy(endpoint.address.bytes.begin(), endpoint.address.bytes.end(), key.address);
-    wanted.insert(key);
+    wanted[key] = 0;
+    if (endpoint.opens_to_port == 0) continue;
+    key.port = 0;
+    wanted[key] = endpoint.opens_to_port;
   }
   std::vector<ffdc_endpoint_key> gone;
   ffdc_endpoint_key key{};
   for (const ffdc_endpoint_key* previous = nullptr; bpf_map_get_next_key(map_fd, previous, &key) == 0;
        previous = &key) {
-    if (wanted.erase(key) == 0) gone.push_back(key);
+    if (!wanted.contains(key)) gone.push_back(key);
   }
   for (const ffdc_endpoint_key& old : gone) bpf_map_delete_elem(map_fd, &old);
-  constexpr uint8_t kPresent = 1;
-  for (const ffdc_endpoint_key& fresh : wanted) bpf_map_update_elem(map_fd, &fresh, &kPresent, BPF_ANY);
+  for (const auto& [fresh, local_port] : wanted) bpf_map_update_elem(map_fd, &fresh, &local_port, BPF_ANY);
 }
 
 std::vector<NbdConnection> ReadNbdConnections(int map_fd) {

@@ -265,7 +265,7 @@ class EndpointWatcher final : public EndpointSource {
   [[nodiscard]] const std::vector<Endpoint>& All() const override { return endpoints_; }
   [[nodiscard]] const Endpoint* Find(const IpAddress& address, uint16_t port) const override {
     const auto found = std::find_if(endpoints_.begin(), endpoints_.end(), [&](const Endpoint& e) {
-      return e.port == port && e.address == address;
+      return (port == 0 ? e.opens_to_port != 0 : e.port == port) && e.address == address;
     });
     return found == endpoints_.end() ? nullptr : &*found;
   }

@@ -20,8 +20,8 @@
 
 namespace ffdc {
 
-// As many as the table of bpf/sockets.bpf.c holds: what is configured comes first, then storage,
-// then the cluster.
+// As many as the table of bpf/sockets.bpf.c holds, with two entries each: what is configured comes first,
+// then storage, then the cluster.
 inline constexpr size_t kMaxEndpoints = 2048;
 
 // A connection of a network block device, and where it led when a request was sent along it last.
@@ -57,7 +57,7 @@ class EndpointSource : public ProbeSource {
   virtual void Rescan() = 0;
   virtual void Outdated() = 0;  // a controller or session came or went: the next Poll() looks
   [[nodiscard]] virtual const std::vector<Endpoint>& All() const = 0;
-  // nullptr: not watched.
+  // Port 0: of one that opens connections to this node (Endpoint.opens_to_port). nullptr: not watched.
   [[nodiscard]] virtual const Endpoint* Find(const IpAddress& address, uint16_t port) const = 0;
 };
 

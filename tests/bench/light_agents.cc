@@ -5,7 +5,6 @@
 // once all are members, and of each first alert the incident, the node, and CLOCK_MONOTONIC when it would
 // have frozen.
 #include <absl/synchronization/mutex.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cinttypes>
@@ -51,7 +50,6 @@ class LightAgent {
 
   Result<> Start(const Ca& ca) {
     FFDC_ASSIGN(const TlsIdentity tls, IdentityOf(name_, ca));
-    clients_ = PeerClients::Create({kCluster, tls}, loop_);
     PeerHandlers handlers;
     handlers.alert = [this](const std::string&, const v1::AlertRequest& request, const auto& answer) {
       OnAlert(request, answer);
@@ -63,16 +61,18 @@ class LightAgent {
     handlers.report = [](const std::string&, const v1::CaptureReport&, const auto& answer) {
       answer(v1::CaptureReportReply());
     };
-    FFDC_ASSIGN(server_, PeerServer::Start({address_, kCluster, "light", tls}, loop_, std::move(handlers),
-                                           [](const std::string& why) { spdlog::error("{}", why); }));
+    const auto dispatch = std::make_shared<PeerDispatch>(
+        PeerDispatchOptions{kCluster, "light"}, loop_, std::move(handlers),
+        [](const std::string& why) { std::fprintf(stderr, "%s\n", why.c_str()); });
+    clients_ = PeerClients::Create({name_, kCluster, tls}, loop_, dispatch);
+    FFDC_ASSIGN(server_, PeerServer::Start({address_, tls}, loop_, dispatch,
+                                           [this](const auto& link) { clients_->AddLink(link); }));
     return {};
   }
 
-  // others: those that it may have to send alerts on to, and the origin.
-  void SetPeers(const std::map<std::string, std::string>& others, const std::set<std::string>& members) {
-    clients_->SetPeers(others);
-    server_->SetMembers(members);
-  }
+  // others: the origin, and those that it may have to send alerts on to or get them from.
+  void SetPeers(const std::map<std::string, std::string>& others) { clients_->SetPeers(others); }
+  void SetMembers(const std::set<std::string>& members) { server_->SetMembers(members); }
 
   void Register(ClusterDb& db) const {
     v1::Member member;
@@ -133,6 +133,7 @@ void Introduce(const Agents& agents, const std::string& origin, const std::strin
   }
   std::set<std::string> members(names.begin(), names.end());
   members.insert(origin);
+  for (const auto& agent : agents) agent->SetMembers(members);
   const AlertPlan plan = PlanAlert(names, 256, [](const std::string&) { return true; });
   for (const auto& agent : agents) {
     std::map<std::string, std::string> others{{origin, origin_address}};
@@ -140,8 +141,13 @@ void Introduce(const Agents& agents, const std::string& origin, const std::strin
                                     [&](const auto& entry) { return entry.first == agent->name(); });
     if (group != plan.end()) {
       for (const std::string& node : group->second) others[node] = addresses[node];
+    } else {
+      const auto with_it = std::find_if(plan.begin(), plan.end(), [&](const auto& entry) {
+        return std::find(entry.second.begin(), entry.second.end(), agent->name()) != entry.second.end();
+      });
+      others[with_it->first] = addresses[with_it->first];
     }
-    agent->SetPeers(others, members);
+    agent->SetPeers(others);
   }
 }
 

@@ -4,7 +4,7 @@
 import subprocess
 import time
 
-from cluster import PORT, ClusterTest, address, inside
+from cluster import PORT, ClusterTest, address, alive, inside
 from harness import main, wait_for
 
 
@@ -68,15 +68,37 @@ class InterconnectTest(ClusterTest):
             wait_for(lambda: sorted(i["kind"] for i in agent.incidents()) == ["link.down", "node.failed"],
                      f"node {agent.node} to know of both, and of no more")
 
+    def cut_way(self, agent, peer):
+        """What agent sends to peer is lost, whoever of the two had opened their connection."""
+        for port in ("--dport", "--sport"):
+            subprocess.run([*inside(agent.namespace), "iptables", "-I", "OUTPUT", "-p", "tcp", "-d", address(peer.number),
+                            port, str(PORT), "-j", "DROP"], check=True, capture_output=True)
+        incident = self.one_incident(agent, "peer.unreachable")
+        endpoint = f"endpoint:{address(peer.number)}:{PORT}"
+        found = self.wait_events(agent, incident["id"], ("peer.unreachable", f"node:{peer.node}"),
+                                 ("path.degraded", endpoint))
+        self.assertEqual(facts(found["path.degraded", endpoint])["role"], "peer")
+        # The other one has one of its own: what it sends is not acknowledged.
+        self.assertEqual({(i["kind"], i["domain"]) for i in agent.incidents()}, {("peer.unreachable", "X3")})
+
     def test_a_way_to_one_peer_that_is_cut_is_the_peers(self):
-        a, b, c = self.watching()
-        subprocess.run([*inside(a.namespace), "iptables", "-I", "OUTPUT", "-p", "tcp", "-d", address(b.number),
-                        "--dport", str(PORT), "-j", "DROP"], check=True, capture_output=True)
-        incident = self.one_incident(a)
-        peer = f"endpoint:{address(b.number)}:{PORT}"
-        found = self.wait_events(a, incident["id"], ("peer.unreachable", "node:b"), ("path.degraded", peer))
-        self.assertEqual(facts(found["path.degraded", peer])["role"], "peer")
-        self.assertEqual([(i["kind"], i["domain"]) for i in a.incidents()], [("peer.unreachable", "X3")])
+        a, b, _ = self.watching()
+        self.cut_way(a, b)
+
+    def test_and_so_is_the_way_back(self):
+        a, b, _ = self.watching()
+        self.cut_way(b, a)
+
+    def test_a_pair_needs_one_way_to_connect(self):
+        """A firewall that lets none in: they still tell each other, whoever of them it is around."""
+        a, b, _ = self.watching()
+        for agent in (a, b):
+            subprocess.run([*inside(agent.namespace), "iptables", "-I", "INPUT", "-p", "tcp", "--syn", "--dport",
+                            str(PORT), "-j", "DROP"], check=True, capture_output=True)
+        time.sleep(10)
+        for agent in (a, b):
+            self.assertEqual(agent.incidents(), [])
+        self.assertEqual(alive(a), ["a", "b", "c"])
 
     def test_a_node_that_is_cut_off_with_its_link_up_has_lost_the_db(self):
         _, b, _ = self.watching()

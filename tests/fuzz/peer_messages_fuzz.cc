@@ -4,6 +4,7 @@
 // key or a folder's name.
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -15,10 +16,38 @@
 #include "cluster/join_tokens.h"
 #include "cluster/membership.h"
 #include "ffdc/v1/peer.pb.h"
+#include "peer/link.h"
 #include "peer/requests.h"
+
+namespace {
+
+class Stream final : public ffdc::LinkStream {
+ public:
+  void Write(const ffdc::v1::LinkMessage& /*message*/) override { ++writes; }
+  void Cancel() override {}
+  int writes = 0;
+};
+
+// What comes along a link; nobody runs the loop, so that what waits for it soon is too much.
+void TryLink(const std::string& bytes) {
+  static const auto loop = std::move(*ffdc::EventLoop::Create());
+  static const auto dispatch = std::make_shared<ffdc::PeerDispatch>(
+      ffdc::PeerDispatchOptions{"prod", "1.0"}, *loop, ffdc::PeerHandlers(), [](const std::string&) {});
+  static Stream stream;
+  static const auto link = std::make_shared<ffdc::PeerLink>("node1", *loop, dispatch, stream);
+  ffdc::v1::LinkMessage message;
+  if (!message.ParseFromString(bytes)) return;
+  const int before = stream.writes;
+  link->OnMessage(message);
+  if (stream.writes > before + 1) abort();
+  if (stream.writes > before) link->OnWritten();
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
+  TryLink(bytes);
   ffdc::v1::AlertRequest alert;
   if (alert.ParseFromString(bytes) && ffdc::CheckRequest(alert, alert.cluster())) {
     if (!ffdc::IsUuid(alert.incident_id()) || !ffdc::IsNodeName(alert.origin_node())) abort();

@@ -8,11 +8,14 @@
 /* Fewer timeouts in a row are everyday life of a busy network. */
 #define FFDC_SOCKET_MIN_RETRANSMITS 3
 
-/* Key of the map watched_endpoints. */
+/*
+ * Key of the map watched_endpoints. Its value, a __u16, is 0 with a port; without one it is
+ * the local port that connections from the address come to.
+ */
 struct ffdc_endpoint_key {
 	__ffdc_u32 netns;      /* inode number of the network namespace it is reached from */
 	__ffdc_u16 family;     /* 2 (AF_INET), 10 (AF_INET6); IPv4 in IPv6 is AF_INET */
-	__ffdc_u16 port;       /* host byte order */
+	__ffdc_u16 port;       /* host byte order; 0: any, of those that come to the map's value */
 	__ffdc_u8 address[16]; /* network byte order; IPv4: the first 4, the rest 0 */
 };
 

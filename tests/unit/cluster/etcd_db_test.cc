@@ -18,6 +18,8 @@
 #include <thread>
 
 #include "base/fd.h"
+#include "fakes/free_port.h"
+#include "fakes/running_loop.h"
 #include "fakes/temp_dir.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration)
@@ -27,18 +29,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-uint16_t FreePort() {
-  const Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) return 0;
-  if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
-  return ntohs(address.sin_port);
-}
-
 class Etcd {
  public:
   ~Etcd() { Kill(); }
@@ -85,30 +75,6 @@ class Etcd {
   uint16_t port_ = FreePort();
   uint16_t peer_port_ = FreePort();
   pid_t pid_ = -1;
-};
-
-// A loop that runs in a thread of its own, as the agent's does.
-class RunningLoop {
- public:
-  RunningLoop() : loop_(std::move(*EventLoop::Create())), thread_([this] { EXPECT_TRUE(loop_->Run()); }) {}
-  ~RunningLoop() {
-    loop_->Stop();
-    thread_.join();
-  }
-  EventLoop& operator*() { return *loop_; }
-  // On the loop's thread, to its end.
-  void Do(const std::function<void()>& work) {
-    std::promise<void> done;
-    loop_->Post([&] {
-      work();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-
- private:
-  std::unique_ptr<EventLoop> loop_;
-  std::thread thread_;
 };
 
 // One node's view of the DB.

@@ -195,11 +195,15 @@ class JoinTest : public ClusterCommandTest {
       reply.set_db(kDb);
       answer(reply);
     };
-    auto peer = PeerServer::Start({server_address_, "prod", "1.0", {ca, certificate, key}}, *loop_,
-                                  std::move(handlers), [](const std::string&) {});
+    dispatch_ = DispatchTo(std::move(handlers));
+    auto peer = PeerServer::Start({server_address_, {ca, certificate, key}}, *loop_, dispatch_, [](auto) {});
     ASSERT_TRUE(peer) << peer.error().message;
     peer_ = std::move(*peer);
     if (!thread_.joinable()) thread_ = std::thread([this] { EXPECT_TRUE(loop_->Run()); });
+  }
+  std::shared_ptr<PeerDispatch> DispatchTo(PeerHandlers handlers) {
+    return std::make_shared<PeerDispatch>(PeerDispatchOptions{"prod", "1.0"}, *loop_, std::move(handlers),
+                                          [](const std::string&) {});
   }
   void FailWith(const std::string& words) {
     const std::lock_guard lock(mutex_);
@@ -219,6 +223,7 @@ class JoinTest : public ClusterCommandTest {
   std::atomic<int> asked_ = 0;
   std::unique_ptr<EventLoop> loop_ = std::move(*EventLoop::Create());
   std::thread thread_;
+  std::shared_ptr<PeerDispatch> dispatch_;
   std::unique_ptr<PeerServer> peer_;
 };
 
@@ -265,8 +270,8 @@ TEST_F(JoinTest, AServerThatOnlyShowsTheRightCaGetsNothing) {
       SignCertificateRequest(MakeCertificateRequest("a", key).value(), "a", other, other_key).value();
   PeerHandlers handlers;
   handlers.join = [this](const std::string&, const v1::JoinRequest&, const auto&) { ++asked_; };
-  auto peer = PeerServer::Start({server_address_, "prod", "1.0", {ca_, certificate + ca_, key}}, *loop_,
-                                std::move(handlers), [](const std::string&) {});
+  auto peer = PeerServer::Start({server_address_, {ca_, certificate + ca_, key}}, *loop_,
+                                DispatchTo(std::move(handlers)), [](auto) {});
   ASSERT_TRUE(peer) << peer.error().message;
   ExpectComplaint(Join(Token()), 1, "is not of the cluster that the token is for");
   EXPECT_EQ(asked_, 0);
@@ -278,8 +283,8 @@ TEST_F(JoinTest, WhatTheServerSaysIsToldAndNothingWritten) {
   FailWith("the token was used before");
   ExpectComplaint(Join(Token()), 1, "node b cannot join: the token was used before");
   ExpectNothingWritten();
-  EXPECT_EQ(peer_->counts().joins, 1u);
-  EXPECT_EQ(peer_->counts().refused, 1u);
+  EXPECT_EQ(dispatch_->counts().joins, 1u);
+  EXPECT_EQ(dispatch_->counts().refused, 1u);
 }
 
 TEST_F(JoinTest, ACertificateThatTheCaDidNotSignIsNotTaken) {
@@ -294,7 +299,7 @@ TEST_F(JoinTest, WhoFailsTooOftenIsNotHeard) {
   for (int i = 0; i < 11; ++i) last = Join(Token());
   ExpectComplaint(last, 1, "too many tries to join failed within a minute");
   EXPECT_EQ(asked_, 10);
-  EXPECT_EQ(peer_->counts().joins, 11u);
+  EXPECT_EQ(dispatch_->counts().joins, 11u);
 }
 
 TEST_F(JoinTest, NobodyThere) {
