@@ -20,6 +20,21 @@ struct CephAnswer {
   uint32_t crc32c = 0;  // of a checksum
 };
 
+// Memory of the pool's for what is to be written. It goes out from there, so that it stays as it is from
+// the first Crc32c() or Write on, until it is used again.
+class CephBuffer {
+ public:
+  virtual ~CephBuffer() = default;
+  [[nodiscard]] virtual char* data() = 0;
+  [[nodiscard]] virtual std::string_view bytes() const = 0;
+  // As the OSD computes it (CephPool::Checksum). Kept: the way there needs the same.
+  [[nodiscard]] virtual uint32_t Crc32c() const = 0;
+  // For other bytes. False, and it stays as it is: it is too small, or still on its way (a write that timed
+  // out).
+  virtual bool Reuse(size_t size) = 0;
+};
+using CephBufferPtr = std::unique_ptr<CephBuffer>;
+
 // An operation under way. Ends after kCephOpTimeoutS at the latest, with ETIMEDOUT.
 class CephOp {
  public:
@@ -38,12 +53,11 @@ class CephPool {
   virtual ~CephPool() = default;
 
   // At most a few MiB each, and less than 100 MiB under way: librados blocks above that.
-  virtual CephOpPtr Write(const std::string& object, uint64_t offset, std::string_view data) = 0;
+  virtual CephOpPtr Write(const std::string& object, uint64_t offset, const CephBuffer& data) = 0;
   virtual CephOpPtr Read(const std::string& object, uint64_t offset, uint64_t size) = 0;
   // CRC-32C of what is stored, computed by the OSD that reads it.
   virtual CephOpPtr Checksum(const std::string& object, uint64_t offset, uint64_t size) = 0;
-  // Of `data`, to compare with that.
-  [[nodiscard]] virtual uint32_t Crc32c(std::string_view data) const = 0;
+  [[nodiscard]] virtual CephBufferPtr Allocate(size_t size) const = 0;
 
   virtual Result<uint64_t> Size(const std::string& object) = 0;
   // Both in one step. Create: code EEXIST: there is one, which stays.
@@ -71,7 +85,7 @@ class CephPool {
 
 // What the module exports: `ffdc_ceph_module` of this type. Both sides come from one source tree; the
 // version stands against a module left over from another package.
-inline constexpr uint32_t kCephModuleVersion = 2;
+inline constexpr uint32_t kCephModuleVersion = 3;
 struct CephModule {
   uint32_t version;
   Result<std::unique_ptr<CephPool>> (*connect)(const RadosUrl& url);

@@ -60,6 +60,7 @@ class Upload {
   struct Pending {
     size_t chunk;
     CephOpPtr op;
+    CephBufferPtr data;  // of a write
   };
 
   [[nodiscard]] uint64_t pieces() const { return (size_bytes_ + kPieceBytes - 1) / kPieceBytes; }
@@ -93,30 +94,42 @@ class Upload {
     }
   }
 
-  Result<std::string_view> ReadChunk(size_t chunk) {
-    buffer_.resize(At(chunk).size);
-    for (size_t got = 0; got < buffer_.size();) {
-      const ssize_t more = pread(file_.get(), buffer_.data() + got, buffer_.size() - got,
+  Result<CephBufferPtr> ReadChunk(size_t chunk) {
+    const size_t size = At(chunk).size;
+    CephBufferPtr buffer = TakeBuffer(size);
+    for (size_t got = 0; got < size;) {
+      const ssize_t more = pread(file_.get(), buffer->data() + got, size - got,
                                  static_cast<off_t>(chunk * kOperationBytes + got));
       if (more < 0 && errno == EINTR) continue;
       if (more < 0) return FailErrno("cannot read " + path_);
       if (more == 0) return Fail(path_ + " became shorter while it was read", EIO);
       got += static_cast<size_t>(more);
     }
-    return std::string_view(buffer_);
+    return buffer;
+  }
+
+  // Fresh memory for each would cost as much as reading into it.
+  CephBufferPtr TakeBuffer(size_t size) {
+    while (!used_.empty()) {
+      CephBufferPtr buffer = std::move(used_.back());
+      used_.pop_back();
+      if (buffer->Reuse(size)) return buffer;
+    }
+    return pool_.Allocate(size);
   }
 
   Result<> Send() {
     const size_t chunks = (size_bytes_ + kOperationBytes - 1) / kOperationBytes;
     for (size_t chunk = 0; chunk < chunks; ++chunk) {
-      FFDC_ASSIGN(const std::string_view data, ReadChunk(chunk));
-      check_.Update(data);
-      checksums_.push_back(pool_.Crc32c(data));
+      FFDC_ASSIGN(CephBufferPtr data, ReadChunk(chunk));
+      check_.Update(data->bytes());
+      checksums_.push_back(data->Crc32c());
       const Place place = At(chunk);
       if (place.offset + place.size <= former_[chunk * kOperationBytes / kPieceBytes]) {
+        used_.push_back(std::move(data));
         FFDC_TRY(StartCheck(chunk));
       } else {
-        FFDC_TRY(StartWrite(chunk, data));
+        FFDC_TRY(StartWrite(chunk, std::move(data)));
       }
     }
     return Finish();
@@ -126,9 +139,9 @@ class Upload {
   Result<> Resend() {
     for (const size_t chunk : std::exchange(wrong_, {})) {
       if (written_.contains(chunk)) return WrongChunk(chunk);
-      FFDC_ASSIGN(const std::string_view data, ReadChunk(chunk));
-      if (pool_.Crc32c(data) != checksums_[chunk]) return Fail(path_ + " changed while it was read", EIO);
-      FFDC_TRY(StartWrite(chunk, data));
+      FFDC_ASSIGN(CephBufferPtr data, ReadChunk(chunk));
+      if (data->Crc32c() != checksums_[chunk]) return Fail(path_ + " changed while it was read", EIO);
+      FFDC_TRY(StartWrite(chunk, std::move(data)));
     }
     FFDC_TRY(Finish());
     if (!wrong_.empty()) return WrongChunk(wrong_.front());
@@ -150,10 +163,11 @@ class Upload {
     return {};
   }
 
-  Result<> StartWrite(size_t chunk, std::string_view data) {
+  Result<> StartWrite(size_t chunk, CephBufferPtr data) {
     FFDC_TRY(FinishWrites(kWindow - 1));
     const Place place = At(chunk);
-    writes_.push_back({chunk, pool_.Write(place.object, place.offset, data)});
+    CephOpPtr op = pool_.Write(place.object, place.offset, *data);
+    writes_.push_back({chunk, std::move(op), std::move(data)});
     written_.insert(chunk);
     transfer_.Sent(place.size);
     CrashPoint("ship.half_copied");
@@ -163,7 +177,7 @@ class Upload {
   Result<> StartCheck(size_t chunk) {
     FFDC_TRY(FinishChecks(kWindow - 1));
     const Place place = At(chunk);
-    checks_.push_back({chunk, pool_.Checksum(place.object, place.offset, place.size)});
+    checks_.push_back({chunk, pool_.Checksum(place.object, place.offset, place.size), nullptr});
     return {};
   }
 
@@ -175,9 +189,11 @@ class Upload {
   // Until at most so many are under way. What is written is read back while the next is written.
   Result<> FinishWrites(size_t most) {
     while (writes_.size() > most) {
-      const Pending write = std::move(writes_.front());
+      Pending write = std::move(writes_.front());
       writes_.pop_front();
       FFDC_TRY(write.op->Wait());
+      write.op.reset();
+      used_.push_back(std::move(write.data));
       ReportProgress();
       FFDC_TRY(StartCheck(write.chunk));
     }
@@ -206,7 +222,7 @@ class Upload {
   std::vector<uint32_t> checksums_;
   std::set<size_t> written_;
   std::vector<size_t> wrong_;
-  std::string buffer_;
+  std::vector<CephBufferPtr> used_;
   std::deque<Pending> writes_;
   std::deque<Pending> checks_;
 };

@@ -51,7 +51,7 @@ class Loop {
     Part part{"bare." + std::to_string(offset / kPiece), offset % kPiece, data.length()};
     librados::ObjectWriteOperation operation;
     operation.write(part.offset, data);
-    // As the driver: what is checked is read from the disk.
+    // As the driver: what is checked is read from the disk, and fills no cache.
     if (checked_) operation.set_op_flags2(LIBRADOS_OP_FLAG_FADVISE_DONTNEED);
     FFDC_TRY(Check("write", io_.aio_operate(part.object, part.completion.get(), &operation)));
     writes_.push_back(std::move(part));
@@ -88,6 +88,7 @@ class Loop {
     librados::ObjectReadOperation operation;
     operation.checksum(LIBRADOS_CHECKSUM_TYPE_CRC32C, seed, check.offset, check.size, 0, &check.checksum,
                        nullptr);
+    operation.set_op_flags2(LIBRADOS_OP_FLAG_FADVISE_DONTNEED);
     return Check("check", io_.aio_operate(check.object, check.completion.get(), &operation, nullptr));
   }
 

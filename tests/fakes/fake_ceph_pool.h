@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "store/ceph_pool.h"
@@ -14,8 +15,26 @@ namespace ffdc {
 // cannot be made to do at a given moment. The real one is in tests/e2e.
 class FakeCephPool final : public CephPool {
  public:
-  CephOpPtr Write(const std::string& object, uint64_t offset, std::string_view data) override {
+  struct Buffer final : CephBuffer {
+    explicit Buffer(size_t size) : memory(size, '\0') {}
+    char* data() override { return memory.data(); }
+    [[nodiscard]] std::string_view bytes() const override { return memory; }
+    [[nodiscard]] uint32_t Crc32c() const override { return Crc32cOf(memory); }
+    bool Reuse(size_t size) override {
+      if (size > memory.size()) return false;
+      memory.assign(size, 'r');
+      return true;
+    }
+    std::string memory;
+  };
+  // Any function of the bytes will do here.
+  static uint32_t Crc32cOf(std::string_view data) {
+    return static_cast<uint32_t>(std::hash<std::string_view>()(data));
+  }
+
+  CephOpPtr Write(const std::string& object, uint64_t offset, const CephBuffer& buffer) override {
     ++writes;
+    const std::string_view data = buffer.bytes();
     if (write_error != 0) return Ended(Fail("cannot write " + object, write_error));
     std::string& bytes = objects[object];
     bytes.resize(std::max(bytes.size(), offset + data.size()));
@@ -34,13 +53,10 @@ class FakeCephPool final : public CephPool {
     const auto found = objects.find(object);
     if (found == objects.end()) return Ended(Fail("no " + object, ENOENT));
     CephAnswer answer;
-    answer.crc32c = Crc32c(std::string_view(found->second).substr(offset, size));
+    answer.crc32c = Crc32cOf(std::string_view(found->second).substr(offset, size));
     return Ended(std::move(answer));
   }
-  // Any function of the bytes will do here.
-  [[nodiscard]] uint32_t Crc32c(std::string_view data) const override {
-    return static_cast<uint32_t>(std::hash<std::string_view>()(data));
-  }
+  [[nodiscard]] CephBufferPtr Allocate(size_t size) const override { return std::make_unique<Buffer>(size); }
 
   Result<uint64_t> Size(const std::string& object) override {
     const auto found = objects.find(object);

@@ -29,6 +29,29 @@ struct Release {
   void operator()(librados::AioCompletion* completion) const { completion->release(); }
 };
 
+class Buffer final : public CephBuffer {
+ public:
+  explicit Buffer(size_t size) : memory_(ceph::buffer::create_page_aligned(static_cast<unsigned>(size))) {}
+  [[nodiscard]] char* data() override { return memory_.c_str(); }
+  [[nodiscard]] std::string_view bytes() const override { return {memory_.c_str(), memory_.length()}; }
+  [[nodiscard]] uint32_t Crc32c() const override { return list().crc32c(UINT32_MAX); }
+  bool Reuse(size_t size) override {
+    if (memory_.raw_nref() > 1 || memory_.raw_length() < size) return false;
+    list().invalidate_crc();
+    memory_.set_length(static_cast<unsigned>(size));
+    return true;
+  }
+  // Of the same memory.
+  [[nodiscard]] librados::bufferlist list() const {
+    librados::bufferlist list;
+    list.append(memory_);
+    return list;
+  }
+
+ private:
+  ceph::buffer::ptr memory_;
+};
+
 class Op final : public CephOp {
  public:
   explicit Op(std::string what)
@@ -118,12 +141,10 @@ class RadosPool final : public CephPool {
     return {};
   }
 
-  CephOpPtr Write(const std::string& object, uint64_t offset, std::string_view data) override {
+  CephOpPtr Write(const std::string& object, uint64_t offset, const CephBuffer& data) override {
     auto pending = std::make_unique<Op>("write " + object);
-    librados::bufferlist bytes;
-    bytes.append(data.data(), static_cast<unsigned>(data.size()));
     librados::ObjectWriteOperation operation;
-    operation.write(offset, bytes);
+    operation.write(offset, static_cast<const Buffer&>(data).list());
     // Not read again soon: it must not drive what others read from the cache, and the checksum reads the
     // disk.
     operation.set_op_flags2(LIBRADOS_OP_FLAG_FADVISE_DONTNEED);
@@ -146,16 +167,12 @@ class RadosPool final : public CephPool {
     librados::ObjectReadOperation operation;
     operation.checksum(LIBRADOS_CHECKSUM_TYPE_CRC32C, seed, offset, size, 0, &pending->checksum,
                        &pending->checksum_code);
+    operation.set_op_flags2(LIBRADOS_OP_FLAG_FADVISE_DONTNEED);  // nor does it fill the cache
     pending->Submitted(io_.aio_operate(object, pending->completion(), &operation, nullptr));
     return pending;
   }
 
-  uint32_t Crc32c(std::string_view data) const override {
-    librados::bufferlist bytes;
-    bytes.append(
-        ceph::buffer::create_static(static_cast<unsigned>(data.size()), const_cast<char*>(data.data())));
-    return bytes.crc32c(UINT32_MAX);
-  }
+  CephBufferPtr Allocate(size_t size) const override { return std::make_unique<Buffer>(size); }
 
   Result<uint64_t> Size(const std::string& object) override {
     uint64_t size = 0;
