@@ -25,10 +25,10 @@ asan() {
 
 tsan() {
 	step 'ThreadSanitizer'
-	build tsan base_test control_test
+	build tsan base_test control_test peer_test
 	# Debian's gRPC is not instrumented: what happens inside it cannot be judged.
 	TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
-		ctest --test-dir build-tsan --output-on-failure -j "$jobs" -R '^unit\.(base|control)\.'
+		ctest --test-dir build-tsan --output-on-failure -j "$jobs" -R '^unit\.(base|control|peer\.LinkTest)\.'
 }
 
 fuzz() {
@@ -71,7 +71,7 @@ beside() {
 	scripts/lint.sh
 	step 'Builds with sanitizers'
 	build asan
-	build tsan base_test control_test
+	build tsan base_test control_test peer_test
 	FUZZ_SECONDS=${FUZZ_SECONDS:-5} fuzz
 }
 
