@@ -36,7 +36,7 @@ class InterconnectTest(ClusterTest):
         def there():
             found = {(e["kind"], e["subject"]["id"]): e for e in events(agent, incident_id)}
             return found if set(wanted) <= found.keys() else None
-        return wait_for(there, f"{wanted} in the incident of node {agent.node}", timeout=60)
+        return wait_for(there, f"{wanted} in the incident of node {agent.node}", timeout=120)
 
     def test_a_link_that_is_cut_is_one_incident(self):
         a, b, c = self.watching()
