@@ -68,10 +68,7 @@ void PeerDispatch::Ask(const std::string& peer, const v1::PingRequest& request,
                        const PeerAnswer<v1::PingReply>& answer) {
   v1::PingReply reply;
   reply.set_received_wall_ns(SystemClock().RealtimeNs());
-  if (const auto checked = CheckRequest(request, options_.cluster); !checked) {
-    Refuse("node " + peer, checked.error().message);
-    return answer(Fail(checked.error().message, grpc::StatusCode::PERMISSION_DENIED));
-  }
+  if (!Admit(peer, CheckRequest(request, options_.cluster), answer)) return;
   reply.set_version(options_.version);
   {
     const std::lock_guard lock(mutex_);
@@ -109,9 +106,15 @@ PeerCounts PeerDispatch::counts() const { return {refused_count_, overloaded_, r
 template <class Request, class Reply, class Handler>
 void PeerDispatch::Handle(const std::string& peer, const Request& request, const Result<>& checked,
                           const Handler& handler, const PeerAnswer<Reply>& answer) {
-  if (checked) return Forward(peer, request, handler, answer);
+  if (Admit(peer, checked, answer)) Forward(peer, request, handler, answer);
+}
+
+template <class Reply>
+bool PeerDispatch::Admit(const std::string& peer, const Result<>& checked, const PeerAnswer<Reply>& answer) {
+  if (checked) return true;
   Refuse("node " + peer, checked.error().message);
   answer(Fail(checked.error().message, grpc::StatusCode::PERMISSION_DENIED));
+  return false;
 }
 
 // To the loop's thread.
@@ -128,7 +131,8 @@ void PeerDispatch::Forward(const std::string& peer, const Request& request, cons
     if (alive.expired()) return;
     handler(peer, request, [this, alive, answer](Result<Reply> reply) {
       if (!alive.expired()) --waiting_;
-      answer(reply ? std::move(reply) : Fail(ToPeer(reply.error()).message, ToPeer(reply.error()).code));
+      if (!reply) reply = Unexpected(ToPeer(reply.error()));
+      answer(std::move(reply));
     });
   });
 }

@@ -64,6 +64,9 @@ class PeerDispatch {
   template <class Request, class Reply, class Handler>
   void Handle(const std::string& peer, const Request& request, const Result<>& checked,
               const Handler& handler, const PeerAnswer<Reply>& answer);
+  // False: it is refused, and answered.
+  template <class Reply>
+  bool Admit(const std::string& peer, const Result<>& checked, const PeerAnswer<Reply>& answer);
   template <class Request, class Reply, class Handler>
   void Forward(const std::string& peer, const Request& request, const Handler& handler,
                const PeerAnswer<Reply>& answer);

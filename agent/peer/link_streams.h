@@ -22,7 +22,7 @@ class LinkReactor : public Reactor, public LinkStream {
   void OnReadDone(bool ok) override {
     if (!ok) {
       // Nothing is written from here on: after the end of reading the reactor may go at any time.
-      if (link_) link_->OnClosed("its connection has ended");
+      link_->OnClosed("its connection has ended");
       return OnEnd();
     }
     link_->OnMessage(message_);
@@ -40,9 +40,8 @@ class LinkReactor : public Reactor, public LinkStream {
   }
   virtual void OnEnd() {}
 
-  std::shared_ptr<PeerLink> link_;
-
  private:
+  std::shared_ptr<PeerLink> link_;
   v1::LinkMessage message_;
 };
 

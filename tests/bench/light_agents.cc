@@ -6,7 +6,6 @@
 // have frozen.
 #include <absl/synchronization/mutex.h>
 
-#include <algorithm>
 #include <cinttypes>
 #include <csignal>
 #include <cstdio>
@@ -135,19 +134,16 @@ void Introduce(const Agents& agents, const std::string& origin, const std::strin
   members.insert(origin);
   for (const auto& agent : agents) agent->SetMembers(members);
   const AlertPlan plan = PlanAlert(names, 256, [](const std::string&) { return true; });
-  for (const auto& agent : agents) {
-    std::map<std::string, std::string> others{{origin, origin_address}};
-    const auto group = std::find_if(plan.begin(), plan.end(),
-                                    [&](const auto& entry) { return entry.first == agent->name(); });
-    if (group != plan.end()) {
-      for (const std::string& node : group->second) others[node] = addresses[node];
-    } else {
-      const auto with_it = std::find_if(plan.begin(), plan.end(), [&](const auto& entry) {
-        return std::find(entry.second.begin(), entry.second.end(), agent->name()) != entry.second.end();
-      });
-      others[with_it->first] = addresses[with_it->first];
+  std::map<std::string, std::map<std::string, std::string>> others;
+  for (const auto& [head, group] : plan) {
+    for (const std::string& node : group) {
+      others[head][node] = addresses[node];
+      others[node][head] = addresses[head];
     }
-    agent->SetPeers(others);
+  }
+  for (const auto& agent : agents) {
+    others[agent->name()][origin] = origin_address;
+    agent->SetPeers(others[agent->name()]);
   }
 }
 

@@ -2,22 +2,17 @@
 // Against a real etcd of its own, which is stopped, killed and started again.
 #include "cluster/etcd_db.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <future>
 #include <thread>
 
-#include "base/fd.h"
 #include "fakes/free_port.h"
 #include "fakes/running_loop.h"
 #include "fakes/temp_dir.h"

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // ffdcctl cluster: files, and a real peer service to join at.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <atomic>
 #include <filesystem>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "base/certificate.h"
 #include "base/certificate_maker.h"
-#include "base/event_loop.h"
 #include "base/fs.h"
 #include "base/join_token.h"
+#include "fakes/free_port.h"
+#include "fakes/running_loop.h"
 #include "peer/server.h"
 #include "unit/ctl/command_fixture.h"
 
@@ -27,18 +24,6 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr const char* kListen = "127.0.0.1:17421";
-// Of the loopback; nobody listens there.
-std::string FreeAddress() {
-  const Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* any = reinterpret_cast<sockaddr*>(&address);
-  if (bind(fd.get(), any, size) != 0 || getsockname(fd.get(), any, &size) != 0) abort();
-  return "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-}
-
 constexpr const char* kDb = "etcd://10.0.0.1:2379";
 
 class ClusterCommandTest : public CommandTest {
@@ -67,7 +52,7 @@ class ClusterCommandTest : public CommandTest {
   }
 
   std::string config_ = dir_ / "ffdc.toml";
-  std::string server_address_ = FreeAddress();
+  std::string server_address_ = "127.0.0.1:" + std::to_string(FreePort());  // nobody listens there
 };
 
 TEST_F(ClusterCommandTest, InitMakesACaACertificateAndADropIn) {
@@ -173,11 +158,6 @@ class JoinTest : public ClusterCommandTest {
     ClusterCommandTest::SetUp();
     Serve(ca_, ca_key_);
   }
-  void TearDown() override {
-    loop_->Stop();
-    if (thread_.joinable()) thread_.join();
-    peer_.reset();
-  }
   void Serve(const std::string& ca, const std::string& ca_key) {
     const std::string key = MakePrivateKey().value();
     const std::string certificate =
@@ -199,7 +179,6 @@ class JoinTest : public ClusterCommandTest {
     auto peer = PeerServer::Start({server_address_, {ca, certificate, key}}, *loop_, dispatch_, [](auto) {});
     ASSERT_TRUE(peer) << peer.error().message;
     peer_ = std::move(*peer);
-    if (!thread_.joinable()) thread_ = std::thread([this] { EXPECT_TRUE(loop_->Run()); });
   }
   std::shared_ptr<PeerDispatch> DispatchTo(PeerHandlers handlers) {
     return std::make_shared<PeerDispatch>(PeerDispatchOptions{"prod", "1.0"}, *loop_, std::move(handlers),
@@ -221,8 +200,7 @@ class JoinTest : public ClusterCommandTest {
   std::string sign_with_ = ca_key_;
   std::optional<Error> failure_;
   std::atomic<int> asked_ = 0;
-  std::unique_ptr<EventLoop> loop_ = std::move(*EventLoop::Create());
-  std::thread thread_;
+  RunningLoop loop_;
   std::shared_ptr<PeerDispatch> dispatch_;
   std::unique_ptr<PeerServer> peer_;
 };
