@@ -11,6 +11,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 namespace ffdc {
@@ -124,8 +125,10 @@ class SdEventLoop final : public EventLoop {
       const auto fired = pending_.extract(key);  // lives until fn has run
       fn();
     };
-    if (sd_event_add_time_relative(event_, &source->source, CLOCK_MONOTONIC, Microseconds(delay),
-                                   kTimerAccuracyUs, HandleAfter, key) >= 0)
+    // From now on, not from when the loop woke up, as sd_event_add_time_relative counts: never too early.
+    const auto now = std::chrono::nanoseconds(SystemClock().MonotonicNs());
+    if (sd_event_add_time(event_, &source->source, CLOCK_MONOTONIC, Microseconds(now + delay) + 1,
+                          kTimerAccuracyUs, HandleAfter, key) >= 0)
       pending_[key] = std::move(source);
   }
 

@@ -34,7 +34,7 @@ class EventLoop {
   virtual Result<SourcePtr> AddSignal(int signal, std::function<void()> callback) = 0;
   // Runs fn on the loop's thread, soon. Thread-safe; fn is dropped if the loop has ended.
   virtual void Post(std::function<void()> fn) = 0;
-  // Once, after `delay`, on the loop's thread. Call from the loop's thread.
+  // Once, `delay` from now or a little later, on the loop's thread. Call from the loop's thread.
   virtual void After(std::chrono::nanoseconds delay, std::function<void()> fn) = 0;
 
   // Answers systemd's watchdog, if it asked for it (WATCHDOG_USEC).

@@ -129,6 +129,23 @@ TEST(EventLoop, AOneShotThatNeverFiredIsFreed) {
   (*loop)->After(std::chrono::hours(1), [] {});  // LeakSanitizer is the judge
 }
 
+TEST(EventLoop, AOneShotIsNeverEarly) {
+  auto loop = EventLoop::Create();
+  ASSERT_TRUE(loop);
+  const Clock& clock = SystemClock();
+  constexpr std::chrono::milliseconds kDelay{20};
+  uint64_t waited_ns = 0;
+  (*loop)->Post([&] {
+    std::this_thread::sleep_for(kDelay);  // the loop woke up so long ago
+    (*loop)->After(kDelay, [&, asked_ns = clock.MonotonicNs()] {
+      waited_ns = clock.MonotonicNs() - asked_ns;
+      (*loop)->Stop();
+    });
+  });
+  ASSERT_TRUE((*loop)->Run());
+  EXPECT_GE(waited_ns, std::chrono::nanoseconds(kDelay).count());
+}
+
 TEST(EventLoop, RunsPostsTimersAndOneShotsUntilStopped) {
   auto loop = EventLoop::Create();
   ASSERT_TRUE(loop);
