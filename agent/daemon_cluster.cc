@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds kLeaveStep{20};
 constexpr int kLeaveSteps = 25;
 // All pings of a node together: what those who answer cost is to be nothing, and how far their clocks are off
 // (ClockOffsets) is to be known all the same.
-constexpr size_t kPingsASecond = 16;
+constexpr size_t kPingsASecond = 8;
 constexpr size_t kPingsOfSilentASecond = 64;
 constexpr uint64_t kMaxPingIntervalS = 16;
 constexpr uint64_t kSubjectsEveryNs = 30 * static_cast<uint64_t>(kNsPerSecond);
@@ -340,12 +340,18 @@ void DaemonCluster::PingPeers() {
   // Is it the DB that is gone, or is this node cut off from everybody? (LifeCycle::CutOff)
   const bool ask_all = db_was_reachable_ && !db_->reachable();
   db_was_reachable_ = db_->reachable();
+  size_t position = 0;
   for (auto& [node, peer] : peers_) {
+    ++position;
     if (now_ns < peer.next_ping_ns && !ask_all) continue;
     const size_t a_second = peer.answers ? kPingsASecond : kPingsOfSilentASecond;
     const uint64_t interval_s = std::min<uint64_t>(1 + peers_.size() / a_second, kMaxPingIntervalS);
+    // Those that are asked together now are not the next time: a burst is what an alert would wait for.
+    const bool takes_turn = peer.ping_interval_s == interval_s && !ask_all;
+    peer.ping_interval_s = interval_s;
+    const uint64_t wait_s = takes_turn ? interval_s : 1 + position % interval_s;
     // A little early: ticks come a second apart, more or less.
-    peer.next_ping_ns = now_ns + interval_s * kNsPerSecond - kNsPerSecond / 2;
+    peer.next_ping_ns = now_ns + wait_s * kNsPerSecond - kNsPerSecond / 2;
     PingPeer(node);
   }
 }

@@ -110,6 +110,7 @@ class DaemonCluster {
     bool ping_in_flight = false;
     bool answers = false;
     uint64_t next_ping_ns = 0;
+    uint64_t ping_interval_s = 0;
     size_t alerts_in_flight = 0;
     uint64_t alert_failed_ns = 0;
     std::string error = "not asked yet";
