@@ -441,8 +441,14 @@ void Daemon::OnIncidentChanged(const v1::Incident& incident) {
       to_be_captured_.erase(incident.id()) != 0)
     Tell("incident.captured", incident);
   if (cluster_) cluster_->OnIncidentChanged(incident);
-  // Written at once, not at the next tick: a crash must not forget what a person was told.
-  loop_.Post([this] { index_->Flush(); });
+  // Not at the next tick: a crash must not forget what a person was told. Nor at once: of a large cluster
+  // many changes come together, and other nodes on this host may not have stopped their histories yet.
+  constexpr std::chrono::milliseconds kGatherChanges{100};
+  if (std::exchange(flush_is_due_, true)) return;
+  loop_.After(kGatherChanges, [this] {
+    flush_is_due_ = false;
+    index_->Flush();
+  });
 }
 
 // An incident of which the store has nothing needs no worker to find that out: its newest

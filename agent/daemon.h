@@ -139,6 +139,7 @@ class Daemon {
   Fd runtime_lock_;
 
   std::unique_ptr<IncidentIndex> index_;
+  bool flush_is_due_ = false;
   std::unique_ptr<IncidentManager> incidents_;
   std::unique_ptr<Subscribers> subscribers_;
   std::set<std::string> to_be_captured_;  // incidents of this node's life that some node still captures

@@ -25,8 +25,8 @@ constexpr uint64_t kMinuteNs = 60 * static_cast<uint64_t>(kNsPerSecond);
 constexpr std::chrono::milliseconds kFlushDelay{100};
 constexpr std::chrono::milliseconds kNoteDelay{20};
 // Nodes may be virtual machines on one host: first all of them freeze, then they collect.
-constexpr std::chrono::milliseconds kCollectDelayAPeer{1};
-constexpr std::chrono::milliseconds kMaxCollectDelay{100};
+constexpr std::chrono::milliseconds kCollectDelayAPeer{2};
+constexpr std::chrono::milliseconds kMaxCollectDelay{200};
 // Two hops, and the reports of those at their end.
 constexpr std::chrono::nanoseconds kForwardPatience = 3 * kAlertDeadline;
 constexpr size_t kMaxReports = 1024;
